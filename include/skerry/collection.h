@@ -1,0 +1,134 @@
+// collection.h - a durable collection of vectors: what Index does, and it is still there tomorrow.
+//
+// A collection lives in a Database (database.h). Its truth is in the store: exact vectors, keys,
+// payloads and a log of changes, written in one transaction a commit. The index in memory is a
+// view of it, saved as an image now and then; deleting every image is safe.
+//
+// A Collection is a handle: copy it, keep it, let it go. Handles of one collection share one index.
+// After drop() of the collection or close() of the database every call on it returns `closed`.
+//
+// Threads: every method from any thread at once. Searches never wait for writers. Writes of several
+// threads are committed in groups, one transaction and one sync for all that wait.
+//
+// Order of a write: checked, memory taken, made durable, then visible. A write that failed left
+// nothing behind. Errors beside those of Index: storage_full, io_error (nothing changed, reads go
+// on, writes go on once there is room), read_only, closed, corruption.
+//
+// Keys: a collection has 64-bit keys, or, created with byte_keys, byte strings of 1 to 480 bytes;
+// a call with the other kind is invalid_argument. Byte strings compare as unsigned bytes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "skerry/export.h"
+#include "skerry/index.h"
+#include "skerry/options.h"
+#include "skerry/status.h"
+#include "skerry/types.h"
+
+namespace skerry {
+
+class CollectionState;
+
+// Where the index in memory came from when the collection was opened.
+enum class Opened : std::uint8_t {
+  created = 0,          // it was empty
+  image = 1,            // a saved image, and the log after it
+  rebuilt_absent = 2,   // there was no image
+  rebuilt_stale = 3,    // the image was older than the log reaches, or of another collection
+  rebuilt_damaged = 4,  // the image did not pass its checks
+};
+SKERRY_API std::string_view name_of(Opened opened) noexcept;
+
+struct CollectionStats {
+  IndexStats index;
+  Opened opened = Opened::created;
+  std::uint64_t replayed = 0;     // changes taken from the log at open
+  std::uint64_t log_entries = 0;  // changes since the last image
+  std::uint64_t image_bytes = 0;  // on disk
+  std::uint64_t payload_count = 0;
+};
+
+// What verify() compared. Anything that disagrees is returned as Code::corruption instead.
+struct VerifyReport {
+  CheckReport index;
+  std::uint64_t vectors_compared = 0;  // store against index, byte by byte
+  std::uint64_t payloads = 0;
+};
+
+using Payload = std::span<const std::byte>;  // opaque bytes, up to 2^32 - 1; empty: none
+
+class SKERRY_API Collection {
+ public:
+  // `upsert` replaces vector and payload in one visible step (no payload: the old one goes);
+  // `insert` of a present key is already_exists.
+  Status insert(Key key, VectorView vector, Payload payload = {});
+  Status insert(std::string_view name, VectorView vector, Payload payload = {});
+  Status upsert(Key key, VectorView vector, Payload payload = {});
+  Status upsert(std::string_view name, VectorView vector, Payload payload = {});
+
+  // One commit for the whole batch, all or nothing; `payloads` is empty or one a row.
+  Status insert(std::span<const Key> keys, MatrixView vectors,
+                std::span<const Payload> payloads = {}, const BatchOptions& options = {});
+  Status insert(std::span<const std::string_view> names, MatrixView vectors,
+                std::span<const Payload> payloads = {}, const BatchOptions& options = {});
+  Status upsert(std::span<const Key> keys, MatrixView vectors,
+                std::span<const Payload> payloads = {}, const BatchOptions& options = {});
+  Status upsert(std::span<const std::string_view> names, MatrixView vectors,
+                std::span<const Payload> payloads = {}, const BatchOptions& options = {});
+
+  Result<std::uint64_t> remove(Key key);
+  Result<std::uint64_t> remove(std::string_view name);
+  Result<std::uint64_t> remove(std::span<const Key> keys);
+  Result<std::uint64_t> remove(std::span<const std::string_view> names);
+
+  bool contains(Key key) const;
+  bool contains(std::string_view name) const;
+  std::uint64_t size() const;
+
+  Status get(Key key, std::span<float> out) const;
+  Status get(std::string_view name, std::span<float> out) const;
+  Status get_bytes(Key key, std::span<std::byte> out) const;
+  Status get_bytes(std::string_view name, std::span<std::byte> out) const;
+
+  // The payload's length; as much of it as fits is copied into `out`. 0 when the key has none;
+  // not_found when there is no such key. Reads the store.
+  Result<std::size_t> get_payload(Key key, std::span<std::byte> out) const;
+  Result<std::size_t> get_payload(std::string_view name, std::span<std::byte> out) const;
+
+  Status for_each(FunctionRef<bool(Key)> visit) const;
+  Status for_each_name(FunctionRef<bool(std::string_view)> visit) const;
+
+  Result<SearchResult> search(VectorView query, std::span<Hit> hits,
+                              const SearchOptions& options = {}) const;
+  Result<SearchResult> search(VectorView query, std::span<NamedHit> hits,
+                              const SearchOptions& options = {}) const;
+  Result<SearchResult> search_batch(MatrixView queries, std::span<Hit> hits,
+                                    std::span<std::uint32_t> counts,
+                                    const SearchOptions& options = {}) const;
+  Result<SearchResult> search_batch(MatrixView queries, std::span<NamedHit> hits,
+                                    std::span<std::uint32_t> counts,
+                                    const SearchOptions& options = {}) const;
+
+  // Saves an image now and trims the log behind it. Writers of this collection wait meanwhile.
+  Status save_image();
+
+  // Index::check(), and every vector of the store compared with the index.
+  Result<VerifyReport> verify() const;
+
+  Result<CollectionStats> stats() const;
+  Result<CollectionOptions> options() const;
+  std::string_view name() const;
+
+ private:
+  friend class Database;
+  friend class DatabaseState;
+  explicit Collection(std::shared_ptr<CollectionState> state) noexcept;
+  std::shared_ptr<CollectionState> state_;
+};
+
+}  // namespace skerry

@@ -1,0 +1,80 @@
+// options.h - everything that can be chosen, with its range and its default.
+//
+// An option that cannot be honoured is an error that names it, never a silent change. The options
+// of a collection are kept with it and checked when it is opened.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "skerry/types.h"
+
+namespace skerry {
+
+// A distance of the caller's: smaller is nearer, never NaN. `a` and `b` are two vectors as stored
+// (vector_bytes() long). Called from many threads at once; must not throw.
+struct CustomDistance {
+  float (*call)(void* context, const void* a, const void* b, std::size_t dimension) = nullptr;
+  void* context = nullptr;
+};
+
+// What makes one index. M, ef_construction and ef are those of HNSW: Malkov & Yashunin, "Efficient
+// and robust approximate nearest neighbor search using hierarchical navigable small world graphs",
+// TPAMI 2018 (arXiv 1603.09320).
+struct IndexOptions {
+  std::uint32_t dimension = 0;  // 1 .. 65,535; required
+  Metric metric = Metric::l2;
+  Scalar scalar = Scalar::f32;  // how vectors are kept; f32 input is rounded to f16 or bf16, and
+                                // refused for i8 and u8 unless every component is a whole number
+                                // in range
+  Codes codes = Codes::exact;
+  std::uint32_t M = 16;                 // 2 .. 256: links a node keeps; layer 0 keeps 2 M
+  std::uint32_t ef_construction = 200;  // 1 .. 65,536: breadth of the search an insert makes
+  std::uint32_t ef = 64;                // 1 .. 1,048,576: breadth of a search that names none
+  std::uint32_t flat_below = 1024;      // up to this many live vectors there is no graph: searches
+                                        // scan and are exact. 0: always a graph
+  std::uint64_t seed = 0x5EED;          // of the levels: same order and seed, same graph
+  CustomDistance custom;                // for Metric::custom; never stored, given again at open
+};
+
+struct CollectionOptions {
+  IndexOptions index;
+  bool byte_keys = false;  // keys are byte strings of 1 .. 480 bytes instead of 64-bit numbers
+};
+
+// When is a returned write safe?
+enum class Durability : std::uint8_t {
+  commit = 0,    // it survives kill -9 and power loss
+  interval = 1,  // it survives kill -9; power loss may take the last interval
+  none = 2,      // it survives kill -9; power loss may take everything since sync()
+};
+
+struct DatabaseOptions {
+  bool create_if_missing = true;
+  bool read_only = false;
+  Durability durability = Durability::commit;
+  std::uint32_t sync_interval_ms = 100;  // 1 .. 3,600,000; for Durability::interval
+  std::uint64_t map_bytes = 1ULL << 30;  // address space the store starts with; it grows by itself
+  std::uint32_t max_readers = 1024;      // 1 .. 65,536: transactions that may read at once
+  std::uint32_t threads = 0;             // for rebuilding; 0: one a core
+  bool use_images = true;                // false: rebuild from the store at every open
+  CustomDistance custom;                 // given to collections with Metric::custom
+};
+
+// One search. Zeroes mean "the collection's own".
+struct SearchOptions {
+  std::uint32_t ef = 0;  // breadth: more is slower and finds more; raised to k when smaller
+  Filter filter;
+  float max_distance = std::numeric_limits<float>::infinity();  // range search: none farther
+  std::uint64_t budget = 0;   // vectors to score at most; 0: no limit
+  bool exact = false;         // scan everything instead of walking the graph
+  std::uint32_t threads = 1;  // batch search only; 0: one a core
+};
+
+// One batch of writes.
+struct BatchOptions {
+  std::uint32_t threads = 1;  // to link new vectors with; 0: one a core
+};
+
+}  // namespace skerry
