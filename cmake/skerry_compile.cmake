@@ -1,0 +1,24 @@
+# skerry_compile.cmake - which warnings, sanitizers and counters is everything compiled with?
+
+# Sanitizers, coverage and fuzzing change the whole program, so they are set for every target.
+if(SKERRY_SANITIZE)
+  list(JOIN SKERRY_SANITIZE "," sanitizers)
+  add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${sanitizers})
+endif()
+
+if(SKERRY_COVERAGE)
+  add_compile_options(--coverage -fprofile-update=atomic -fno-inline)
+  add_link_options(--coverage)
+endif()
+
+if(SKERRY_BUILD_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "SKERRY_BUILD_FUZZ needs clang (libFuzzer); this is ${CMAKE_CXX_COMPILER_ID}")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+function(skerry_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic $<$<BOOL:${SKERRY_WERROR}>:-Werror>)
+endfunction()

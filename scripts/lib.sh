@@ -1,0 +1,85 @@
+# lib.sh - what the scripts share: where is the project, what is installed, what is said.
+#
+# Sourced, not run. Everything that is said goes to stderr, so a script's output stays its own.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export DEBIAN_FRONTEND=noninteractive
+
+say() { printf -- '-- %s\n' "$*" >&2; }
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Runs a command; its output is shown only when it fails.
+quietly() {
+  local log
+  log=$(mktemp)
+  if ! "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    fail "this failed: $*"
+  fi
+  rm -f "$log"
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# need PACKAGE WITNESS: installs a Debian package unless WITNESS (a command, or a file by its full
+# path) is there. The package list is fetched once, and only when something is missing.
+apt_is_fresh=
+need() {
+  case $2 in
+    /*) if [ -e "$2" ]; then return; fi ;;
+    *) if command -v "$2" >/dev/null; then return; fi ;;
+  esac
+  command -v apt-get >/dev/null || fail "$2 is missing (Debian package $1), and there is no apt-get"
+  if [ -z "$apt_is_fresh" ]; then
+    quietly as_root apt-get -q update
+    apt_is_fresh=yes
+  fi
+  say "installing $1"
+  quietly as_root apt-get -q install -y --no-install-recommends "$1"
+}
+
+# need_for build|doors|tests|format|clang|coverage|peers: what that work needs.
+need_for() {
+  case $1 in
+    build)
+      need g++ g++
+      need cmake cmake
+      need ninja-build ninja
+      need liblmdb-dev /usr/include/lmdb.h
+      ;;
+    doors)
+      need libcli11-dev /usr/include/CLI/CLI.hpp
+      need libfmt-dev /usr/include/fmt/core.h
+      need nlohmann-json3-dev /usr/include/nlohmann/json.hpp
+      ;;
+    tests)
+      need libgtest-dev /usr/include/gtest/gtest.h
+      need python3 python3
+      ;;
+    bench) need libbenchmark-dev /usr/include/benchmark/benchmark.h ;;
+    format) need clang-format clang-format ;;
+    clang) need clang clang++ ;;
+    coverage) need gcovr gcovr ;;
+    peers)
+      need libhnswlib-dev /usr/include/hnswlib/hnswlib.h
+      need libfaiss-dev /usr/include/faiss/Index.h
+      need npm npm
+      ;;
+    *) fail "need_for: $1 is not known" ;;
+  esac
+}
+
+# build_preset PRESET [target]: configures and builds build/PRESET.
+build_preset() {
+  local preset=$1
+  shift
+  if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  say "building $preset"
+  quietly cmake -S "$root" --preset "$preset"
+  quietly cmake --build "$root/build/$preset" ${1:+--target "$1"}
+}

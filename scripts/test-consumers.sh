@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# test-consumers.sh - can another program use Skerry? Installs it, static and shared, into a folder
+# that is then moved, and builds and runs tests/consumers/* against it: find_package, pkg-config,
+# add_subdirectory. The last needs no install.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+need_for build
+need_for doors
+need_for tests
+need pkg-config pkg-config
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+consumers=$root/tests/consumers
+
+# build SOURCE FOLDER [cmake options]. Without optimisation: what is tested is whether it links.
+build() {
+  local source=$1 folder=$2
+  shift 2
+  quietly cmake -S "$source" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Debug "$@"
+  quietly cmake --build "$folder"
+}
+
+for kind in static shared; do
+  say "consumers: $kind"
+  if [ "$kind" = static ]; then
+    build_preset release
+    built=$root/build/release
+  else
+    built=$work/shared
+    build "$root" "$built" -DBUILD_SHARED_LIBS=ON -DSKERRY_BUILD_TESTS=OFF \
+      -DSKERRY_BUILD_CLI=OFF -DSKERRY_BUILD_BENCH=OFF
+  fi
+  quietly cmake --install "$built" --prefix "$work/first"
+  prefix=$work/moved-$kind
+  mv "$work/first" "$prefix"
+  libdir=$(dirname "$(find "$prefix" -name 'libskerry.*' -print -quit)")
+
+  build "$consumers/find_package" "$work/find_package-$kind" -DCMAKE_PREFIX_PATH="$prefix"
+  "$work/find_package-$kind/consumer"
+
+  export PKG_CONFIG_PATH=$libdir/pkgconfig
+  # shellcheck disable=SC2046  # the flags are words
+  "${CXX:-c++}" -std=c++20 "$consumers/pkg_config/main.cc" -o "$work/pkg_config-$kind" \
+    $(pkg-config --cflags --libs $([ "$kind" = static ] && echo --static) skerry)
+  LD_LIBRARY_PATH=$libdir "$work/pkg_config-$kind"
+
+  if [ "$kind" = shared ]; then
+    soname=$(readelf -d "$libdir/libskerry.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
+    [ "$soname" = libskerry.so.0 ] || fail "soname is '$soname', not libskerry.so.0"
+    # Nothing but the front door leaves the library: every symbol of ours is in namespace skerry
+    # and not in an inner room.
+    leaks=$(nm -DC --defined-only "$libdir/libskerry.so" | grep -E ' skerry::(simd|Engine)' || true)
+    [ -z "$leaks" ] || fail "hidden symbols are exported: $leaks"
+  fi
+done
+
+say "consumers: add_subdirectory"
+build "$consumers/add_subdirectory" "$work/add_subdirectory" -DSKERRY_SOURCE="$root"
+"$work/add_subdirectory/consumer"
+say "consumers: all passed"
