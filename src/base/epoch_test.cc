@@ -1,0 +1,83 @@
+#include "base/epoch.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace skerry {
+namespace {
+
+TEST(Epoch, TagWithNobodyInsideHasPassed) {
+  const std::uint64_t tag = epoch_tag();
+  EXPECT_TRUE(epoch_passed(tag));
+}
+
+TEST(Epoch, GuardHeldSinceBeforeTheTagHoldsItUp) {
+  std::uint64_t tag = 0;
+  {
+    EpochGuard guard;
+    tag = epoch_tag();
+    EXPECT_FALSE(epoch_passed(tag));
+    { EpochGuard nested; }
+    EXPECT_FALSE(epoch_passed(tag)) << "an inner guard's end must not end the outer one";
+  }
+  EXPECT_TRUE(epoch_passed(tag));
+}
+
+TEST(Epoch, GuardTakenAfterTheTagDoesNot) {
+  const std::uint64_t tag = epoch_tag();
+  EpochGuard guard;
+  EXPECT_TRUE(epoch_passed(tag));
+}
+
+TEST(Epoch, ManyShortThreadsAndOneThatFreesSeeNoFreedValue) {
+  std::atomic<int*> shared{new int(0)};
+  std::vector<std::thread> readers;
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 8; ++i) {
+      readers.emplace_back([&] {
+        for (int step = 0; step < 200; ++step) {
+          EpochGuard guard;
+          const int* value = shared.load(std::memory_order_acquire);
+          ASSERT_GE(*value, 0);
+        }
+      });
+    }
+    for (int step = 1; step <= 50; ++step) {
+      int* old = shared.exchange(new int(step), std::memory_order_acq_rel);
+      const std::uint64_t tag = epoch_tag();
+      while (!epoch_passed(tag)) std::this_thread::yield();
+      *old = -1;
+      delete old;
+    }
+    for (std::thread& reader : readers) reader.join();
+    readers.clear();
+  }
+  delete shared.load();
+}
+
+TEST(Epoch, MoreThreadsThanTheFirstRecords) {
+  std::vector<std::thread> threads;
+  std::atomic<int> inside{0};
+  std::atomic<bool> leave{false};
+  for (int i = 0; i < 100; ++i) {
+    threads.emplace_back([&] {
+      EpochGuard guard;
+      inside.fetch_add(1);
+      leave.wait(false);
+    });
+  }
+  while (inside.load() < 100) std::this_thread::yield();
+  const std::uint64_t tag = epoch_tag();
+  EXPECT_FALSE(epoch_passed(tag));
+  leave.store(true);
+  leave.notify_all();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(epoch_passed(tag));
+}
+
+}  // namespace
+}  // namespace skerry

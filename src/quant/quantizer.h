@@ -1,0 +1,79 @@
+// quantizer.h - what must a code be able to do?
+//
+// A code turns a vector into a row of fixed size, and a query into something a batch kernel scores
+// against rows. Everything above this room sees only `Scorer`: one function pointer and plain
+// arguments, settled once a query. A new code is a class with these functions; the graph does not
+// change.
+//
+// Codes are data-oblivious: they depend on the vector alone, so they never go stale under updates.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include "simd/kernels.h"
+#include "skerry/types.h"
+
+namespace skerry {
+
+// A query that is ready, and the kernel that understands it.
+struct QueryCode {
+  simd::Query query;
+  simd::BatchKernel kernel = nullptr;
+};
+
+// Distances from one query to rows of one table.
+struct Scorer {
+  QueryCode code;
+  simd::Rows rows;
+
+  void operator()(const std::uint32_t* slots, std::size_t count, float* out) const {
+    code.kernel(code.query, rows, slots, count, out);
+  }
+};
+
+template <class Q>
+concept Quantizer = requires(const Q& q, VectorView vector, std::byte* row, const std::byte* other,
+                             std::byte* scratch) {
+  // Bytes from one row to the next.
+  { q.stride() } -> std::same_as<std::size_t>;
+  // Writes the row of a checked vector.
+  { q.encode(vector, row) }
+  noexcept;
+  // Bytes of scratch that a query needs.
+  { q.scratch_bytes() } -> std::same_as<std::size_t>;
+  // Prepares a checked query; what it returns points into the scratch or the vector.
+  { q.prepare(vector, scratch) }
+  noexcept->std::same_as<QueryCode>;
+  // Prepares a row as the query, for distances between nodes; may point into the row.
+  { q.prepare_row(other, scratch) }
+  noexcept->std::same_as<QueryCode>;
+  // The table that starts at `other`.
+  { q.rows(other) }
+  noexcept->std::same_as<simd::Rows>;
+};
+
+// Rows longer than a line start on a line; shorter ones never straddle one.
+constexpr std::size_t row_stride(std::size_t bytes) noexcept {
+  if (bytes > 64) return (bytes + 63) / 64 * 64;
+  std::size_t stride = 4;
+  while (stride < bytes) stride *= 2;
+  return stride;
+}
+
+// A table of such rows, with how far ahead the kernels prefetch in it.
+inline simd::Rows describe_rows(const std::byte* base, std::size_t stride, std::size_t dimension,
+                                std::size_t tail) noexcept {
+  simd::Rows rows;
+  rows.base = base;
+  rows.stride = stride;
+  rows.dimension = static_cast<std::uint32_t>(dimension);
+  rows.tail = static_cast<std::uint32_t>(tail);
+  rows.lines = static_cast<std::uint32_t>(std::clamp<std::size_t>(stride / 64, 1, 16));
+  rows.lookahead = stride <= 256 ? 12 : stride <= 1024 ? 6 : 3;
+  return rows;
+}
+
+}  // namespace skerry
