@@ -43,7 +43,7 @@ need() {
   quietly as_root apt-get -q install -y --no-install-recommends "$1"
 }
 
-# need_for build|doors|tests|format|clang|coverage|peers: what that work needs.
+# need_for WORK: what that work needs.
 need_for() {
   case $1 in
     build)
@@ -74,12 +74,26 @@ need_for() {
   esac
 }
 
-# build_preset PRESET [target]: configures and builds build/PRESET.
+# build_preset PRESET [target]: configures and builds build/PRESET. What `under` holds is put before
+# the build's command: tests are listed by running them as they are built.
+under=()
 build_preset() {
   local preset=$1
-  shift
   if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
   say "building $preset"
   quietly cmake -S "$root" --preset "$preset"
-  quietly cmake --build "$root/build/$preset" ${1:+--target "$1"}
+  quietly "${under[@]}" cmake --build "$root/build/$preset" ${2:+--target "$2"}
+}
+
+# test_preset PRESET: runs the tests of build/PRESET. ctest's last lines say how many.
+test_preset() {
+  say "testing $1"
+  (cd "$root" && "${under[@]}" ctest --preset "$1" -j "$(nproc)")
+}
+
+# use_sanitizer PRESET: prepares `under` for a sanitizer. ThreadSanitizer of gcc 12 dies at start
+# where the kernel scatters mappings more widely than it knows, so that is switched off for it.
+use_sanitizer() {
+  under=()
+  if [ "$1" = tsan ] && setarch -R true 2>/dev/null; then under=(setarch -R); fi
 }

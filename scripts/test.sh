@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# test.sh - is everything as it should be? From a fresh clone: installs what it needs, builds, and
+# runs every check there is. The last line says how many tests ran and how many failed.
+#
+#   scripts/test.sh            everything
+#   scripts/test.sh --quick    the release build's tests only
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+quick=
+case ${1:-} in
+  "") ;;
+  --quick) quick=yes ;;
+  *) fail "usage: scripts/test.sh [--quick]" ;;
+esac
+
+need_for build
+need_for doors
+need_for tests
+cd "$root"
+
+passed=0
+ran=""
+# Runs ctest for a preset and adds its count to the last line.
+count_tests() {
+  local preset=$1 log count
+  log=$(mktemp)
+  if ! test_preset "$preset" >"$log" 2>&1; then
+    cat "$log"
+    rm -f "$log"
+    exit 1
+  fi
+  count=$(sed -n 's/^100% tests passed, 0 tests failed out of \([0-9]*\)$/\1/p' "$log")
+  grep -E 'tests passed|Total Test time' "$log"
+  rm -f "$log"
+  [ -n "$count" ] || fail "ctest did not say how many tests it ran"
+  passed=$((passed + count))
+  ran+="${ran:+, }$preset $count"
+}
+
+build_preset release
+count_tests release
+
+if [ -z "$quick" ]; then
+  say "floor plan"
+  python3 tools/floorplan.py --self-test
+  python3 tools/floorplan.py
+
+  say "format"
+  need_for format
+  find include src bench tests -name '*.h' -o -name '*.cc' | xargs clang-format --dry-run -Werror
+
+  scripts/test-consumers.sh
+  if [ -x scripts/test-arm64.sh ]; then scripts/test-arm64.sh; fi
+
+  for preset in asan-ubsan tsan; do
+    use_sanitizer "$preset"
+    build_preset "$preset"
+    count_tests "$preset"
+    under=()
+  done
+fi
+
+echo "100% tests passed, 0 tests failed out of $passed ($ran)"
