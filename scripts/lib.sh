@@ -1,6 +1,7 @@
 # lib.sh - what the scripts share: where is the project, what is installed, what is said.
 #
 # Sourced, not run. Everything that is said goes to stderr, so a script's output stays its own.
+# shellcheck shell=bash
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export DEBIAN_FRONTEND=noninteractive
 

@@ -48,7 +48,8 @@ if [ -z "$quick" ]; then
 
   say "format"
   need_for format
-  find include src bench tests -name '*.h' -o -name '*.cc' | xargs clang-format --dry-run -Werror
+  find include src bench tests \( -name '*.h' -o -name '*.cc' \) -print0 |
+    xargs -0 clang-format --dry-run -Werror
 
   scripts/test-consumers.sh
   if [ -x scripts/test-arm64.sh ]; then scripts/test-arm64.sh; fi
