@@ -35,11 +35,11 @@ struct IndexOptions {
   std::uint32_t flat_below = 1024;      // up to this many live vectors there is no graph: searches
                                         // scan and are exact. 0: always a graph
   std::uint64_t seed = 0x5EED;          // of the levels: same order and seed, same graph
-  CustomDistance custom;                // for Metric::custom; never stored, given again at open
+  CustomDistance custom = {};           // for Metric::custom; never stored, given again at open
 };
 
 struct CollectionOptions {
-  IndexOptions index;
+  IndexOptions index = {};
   bool byte_keys = false;  // keys are byte strings of 1 .. 480 bytes instead of 64-bit numbers
 };
 
@@ -59,13 +59,13 @@ struct DatabaseOptions {
   std::uint32_t max_readers = 1024;      // 1 .. 65,536: transactions that may read at once
   std::uint32_t threads = 0;             // for rebuilding; 0: one a core
   bool use_images = true;                // false: rebuild from the store at every open
-  CustomDistance custom;                 // given to collections with Metric::custom
+  CustomDistance custom = {};            // given to collections with Metric::custom
 };
 
 // One search. Zeroes mean "the collection's own".
 struct SearchOptions {
   std::uint32_t ef = 0;  // breadth: more is slower and finds more; raised to k when smaller
-  Filter filter;
+  Filter filter = {};
   float max_distance = std::numeric_limits<float>::infinity();  // range search: none farther
   std::uint64_t budget = 0;   // vectors to score at most; 0: no limit
   bool exact = false;         // scan everything instead of walking the graph
