@@ -1,0 +1,456 @@
+// kernels-inl.h - the text of every kernel, written once.
+//
+// Not a header of its own: a target file says what Vec is and includes this text inside its own
+// unnamed namespace, so that each target gets private copies compiled with its flags and the linker
+// can never hand one target's code to another. For the same reason nothing here calls an inline
+// function of a shared header. Vec says:
+//
+//     Floats, kFloats              a register of f32 and how many it has
+//     load(p)                      kFloats components of any type, widened to f32
+//     add sub fma(a, b, c)         c + a * b; sum(v): across the register
+//     any_bad(v)                   is one of them NaN or infinite?
+//     Bytes, kBytes                a register of bytes
+//     Words                        its sums, 32 bits each, modulo 2^32
+//     DotU8 DotS8 DotS8U8          q.v of u8, of i8, of an i8 query with a u8 row
+//     L2U8 L2S8                    sum (q - v)^2
+//     and_ or_ xor_, count_bits    words + the bits set in a register of bytes
+//     kMasks                       true: load_first(p, n) reads n components and clears the rest;
+//                                  false: keep_last(v, n) clears all but the last n
+//
+// A byte pair (DotU8 ...) has a Sum, step(Sum&, query, row) for a register of each, and
+// total(Sum, own), where `own` sums what depends on the query alone: it is added up once a batch
+// by own(Words, query) when kOwn. Sums wrap around: what comes out at the end is below 2^32 for
+// every dimension to 65,535 (255^2 * 65,535 = 4,261,413,375), so it is exact.
+//
+// The order of additions depends on the dimension alone, never on a row's place in the batch: equal
+// vectors are at equal distances, and ties can be broken by key.
+
+// -- sums over one pair of vectors
+// -----------------------------------------------------------------
+
+struct L2 {
+  [[gnu::always_inline]] static Vec::Floats step(Vec::Floats sum, Vec::Floats q, Vec::Floats v) {
+    const Vec::Floats difference = Vec::sub(q, v);
+    return Vec::fma(difference, difference, sum);
+  }
+};
+
+struct Dot {
+  [[gnu::always_inline]] static Vec::Floats step(Vec::Floats sum, Vec::Floats q, Vec::Floats v) {
+    return Vec::fma(q, v, sum);
+  }
+};
+
+// Components [i, n) of v, fewer than a register, zeroes beside them. Reads nothing outside v: where
+// the CPU cannot load a part, the register that ends at n is loaded and what was summed before is
+// cleared; only vectors shorter than a register are copied.
+// (`V` is Vec: a name that the branch not taken may lack.)
+template <class T, class V = Vec>
+[[gnu::always_inline]] inline Vec::Floats float_tail(const T* v, std::size_t i, std::size_t n) {
+  if constexpr (V::kMasks) {
+    return V::load_first(v + i, n - i);
+  } else {
+    if (n >= V::kFloats) return V::keep_last(V::load(v + n - V::kFloats), n - i);
+    T part[V::kFloats] = {};
+    __builtin_memcpy(part, v + i, (n - i) * sizeof(T));
+    return V::load(part);
+  }
+}
+
+template <class V = Vec>
+[[gnu::always_inline]] inline Vec::Bytes byte_tail(const std::uint8_t* v, std::size_t i,
+                                                   std::size_t n) {
+  if constexpr (V::kMasks) {
+    return V::load_first_bytes(v + i, n - i);
+  } else {
+    if (n >= V::kBytes) return V::keep_last_bytes(V::load_bytes(v + n - V::kBytes), n - i);
+    std::uint8_t part[V::kBytes] = {};
+    __builtin_memcpy(part, v + i, n - i);
+    return V::load_bytes(part);
+  }
+}
+
+// Four sums side by side hide the latency of an addition.
+template <class Measure, class Q, class V>
+[[gnu::always_inline]] inline float float_sum(const Q* q, const V* v, std::size_t n) {
+  constexpr std::size_t kStep = Vec::kFloats;
+  Vec::Floats s0 = Vec::zero();
+  Vec::Floats s1 = Vec::zero();
+  Vec::Floats s2 = Vec::zero();
+  Vec::Floats s3 = Vec::zero();
+  std::size_t i = 0;
+  for (; i + 4 * kStep <= n; i += 4 * kStep) {
+    s0 = Measure::step(s0, Vec::load(q + i), Vec::load(v + i));
+    s1 = Measure::step(s1, Vec::load(q + i + kStep), Vec::load(v + i + kStep));
+    s2 = Measure::step(s2, Vec::load(q + i + 2 * kStep), Vec::load(v + i + 2 * kStep));
+    s3 = Measure::step(s3, Vec::load(q + i + 3 * kStep), Vec::load(v + i + 3 * kStep));
+  }
+  for (; i + kStep <= n; i += kStep) s0 = Measure::step(s0, Vec::load(q + i), Vec::load(v + i));
+  if (i < n) s1 = Measure::step(s1, float_tail(q, i, n), float_tail(v, i, n));
+  return Vec::sum(Vec::add(Vec::add(s0, s1), Vec::add(s2, s3)));
+}
+
+template <class Pair>
+[[gnu::always_inline]] inline std::uint32_t byte_sum(const std::uint8_t* q, const std::uint8_t* v,
+                                                     std::size_t n, Vec::Words own) {
+  constexpr std::size_t kStep = Vec::kBytes;
+  typename Pair::Sum s0 = {};
+  typename Pair::Sum s1 = {};
+  std::size_t i = 0;
+  for (; i + 2 * kStep <= n; i += 2 * kStep) {
+    Pair::step(s0, Vec::load_bytes(q + i), Vec::load_bytes(v + i));
+    Pair::step(s1, Vec::load_bytes(q + i + kStep), Vec::load_bytes(v + i + kStep));
+  }
+  if (i + kStep <= n) {
+    Pair::step(s0, Vec::load_bytes(q + i), Vec::load_bytes(v + i));
+    i += kStep;
+  }
+  if (i < n) Pair::step(s1, byte_tail(q, i, n), byte_tail(v, i, n));
+  return Vec::sum_words(Pair::total(s0, s1, own));
+}
+
+// What the query alone contributes to byte_sum().
+template <class Pair>
+[[gnu::always_inline]] inline Vec::Words byte_own([[maybe_unused]] const std::uint8_t* q,
+                                                  [[maybe_unused]] std::size_t n) {
+  Vec::Words own = Vec::zero_words();
+  if constexpr (Pair::kOwn) {
+    std::size_t i = 0;
+    for (; i + Vec::kBytes <= n; i += Vec::kBytes) own = Pair::own(own, Vec::load_bytes(q + i));
+    if (i < n) own = Pair::own(own, byte_tail(q, i, n));
+  }
+  return own;
+}
+
+// -- from a sum to a distance
+// ----------------------------------------------------------------------
+
+[[gnu::always_inline]] inline float tail_float(const std::byte* tail, std::size_t i) {
+  float value;
+  __builtin_memcpy(&value, tail + i * sizeof(float), sizeof(float));
+  return value;
+}
+
+// Within [0, 2]; what is not a number is as far as can be.
+[[gnu::always_inline]] inline float clamped(float distance) {
+  return distance < 0 ? 0.0F : (distance < 2 ? distance : 2.0F);
+}
+
+inline double widened(float value) {
+  return static_cast<double>(value);
+}
+inline double widened(f16 value) {
+  return static_cast<double>(to_float(value));
+}
+inline double widened(bf16 value) {
+  return static_cast<double>(to_float(value));
+}
+inline double widened(std::int8_t value) {
+  return value;
+}
+inline double widened(std::uint8_t value) {
+  return value;
+}
+
+// The cosine where single precision has no room: norms near the ends of its range. Slow and rare.
+template <class Q, class V>
+[[gnu::cold, gnu::noinline]] float far_cosine(const void* query, const std::byte* row,
+                                              std::size_t n) {
+  double dot = 0;
+  double q_square = 0;
+  double v_square = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    Q q_part;
+    V v_part;
+    __builtin_memcpy(&q_part, static_cast<const std::byte*>(query) + i * sizeof(Q), sizeof(Q));
+    __builtin_memcpy(&v_part, row + i * sizeof(V), sizeof(V));
+    const double q = widened(q_part);
+    const double v = widened(v_part);
+    dot += q * v;
+    q_square += q * q;
+    v_square += v * v;
+  }
+  if (q_square == 0 || v_square == 0) return 1;
+  return clamped(
+      static_cast<float>(1 - dot / (__builtin_sqrt(q_square) * __builtin_sqrt(v_square))));
+}
+
+// -- the kernels: made from a query and a table, called with a row
+// -----------------------------------
+//
+// row_bytes() is what prefetching may touch.
+
+template <class Measure, class Q, class V>
+struct FloatKernel {
+  FloatKernel(const Query& query, const Rows& rows)
+      : q(static_cast<const Q*>(query.data)), n(rows.dimension) {}
+  std::size_t row_bytes(const Rows& rows) const { return rows.dimension * sizeof(V); }
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    return float_sum<Measure>(q, reinterpret_cast<const V*>(row), n);
+  }
+
+  const Q* q;
+  std::size_t n;
+};
+
+template <class Q, class V>
+using L2Kernel = FloatKernel<L2, Q, V>;
+
+template <class Q, class V>
+struct IpKernel : FloatKernel<Dot, Q, V> {
+  using FloatKernel<Dot, Q, V>::FloatKernel;
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    return 1 - FloatKernel<Dot, Q, V>::operator()(row);
+  }
+};
+
+template <class Q, class V>
+struct CosineKernel : FloatKernel<Dot, Q, V> {
+  CosineKernel(const Query& query, const Rows& rows)
+      : FloatKernel<Dot, Q, V>(query, rows), scale(query.scale), tail(rows.tail) {}
+  std::size_t row_bytes(const Rows& rows) const { return rows.tail + sizeof(float); }
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    const float dot = FloatKernel<Dot, Q, V>::operator()(row);
+    const float inverse = scale * tail_float(row + tail, 0);
+    // Written so that NaN takes the slow way too.
+    if (!(inverse < 1e30F && __builtin_fabsf(dot) < 1e30F)) [[unlikely]] {
+      return far_cosine<Q, V>(this->q, row, this->n);
+    }
+    return clamped(1 - dot * inverse);
+  }
+
+  float scale;
+  std::size_t tail;
+};
+
+template <class Pair>
+struct ByteKernel {
+  ByteKernel(const Query& query, const Rows& rows)
+      : q(static_cast<const std::uint8_t*>(query.data)),
+        n(rows.dimension),
+        own(byte_own<Pair>(q, n)) {}
+  std::size_t row_bytes(const Rows& rows) const { return rows.dimension; }
+  [[gnu::always_inline]] std::uint32_t word(const std::byte* row) const {
+    return byte_sum<Pair>(q, reinterpret_cast<const std::uint8_t*>(row), n, own);
+  }
+  // A dot product of i8 is a signed number below 2^31, all other sums are unsigned.
+  [[gnu::always_inline]] float number(const std::byte* row) const {
+    if constexpr (Pair::kSigned) return static_cast<float>(static_cast<std::int32_t>(word(row)));
+    return static_cast<float>(word(row));
+  }
+
+  const std::uint8_t* q;
+  std::size_t n;
+  Vec::Words own;
+};
+
+template <class Pair>
+struct ByteL2Kernel : ByteKernel<Pair> {
+  using ByteKernel<Pair>::ByteKernel;
+  [[gnu::always_inline]] float operator()(const std::byte* row) const { return this->number(row); }
+};
+
+template <class Pair>
+struct ByteIpKernel : ByteKernel<Pair> {
+  using ByteKernel<Pair>::ByteKernel;
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    return 1 - this->number(row);
+  }
+};
+
+template <class Pair>
+struct ByteCosineKernel : ByteKernel<Pair> {
+  ByteCosineKernel(const Query& query, const Rows& rows)
+      : ByteKernel<Pair>(query, rows), scale(query.scale), tail(rows.tail) {}
+  std::size_t row_bytes(const Rows& rows) const { return rows.tail + sizeof(float); }
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    return clamped(1 - this->number(row) * scale * tail_float(row + tail, 0));
+  }
+
+  float scale;
+  std::size_t tail;
+};
+
+struct Sq8Kernel : ByteKernel<Vec::DotS8U8> {
+  Sq8Kernel(const Query& of, const Rows& rows)
+      : ByteKernel<Vec::DotS8U8>(of, rows), query(of), tail(rows.tail) {}
+  std::size_t row_bytes(const Rows& rows) const { return rows.tail + 4 * sizeof(float); }
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    const float low = tail_float(row + tail, 0);
+    const float step = tail_float(row + tail, 1);
+    const float bias = tail_float(row + tail, 2);
+    const float step_sum = tail_float(row + tail, 3);
+    return query.offset + bias + low * query.sum + step * query.scale * number(row) +
+           step_sum * query.cross;
+  }
+
+  Query query;
+  std::size_t tail;
+};
+
+struct BitKernel {
+  BitKernel(const Query& query, const Rows& rows)
+      : q(static_cast<const std::uint8_t*>(query.data)), n((rows.dimension + 7) / 8) {}
+  std::size_t row_bytes(const Rows&) const { return n; }
+
+  const std::uint8_t* q;
+  std::size_t n;
+};
+
+struct HammingKernel : BitKernel {
+  using BitKernel::BitKernel;
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    const auto* v = reinterpret_cast<const std::uint8_t*>(row);
+    Vec::Words differing = Vec::zero_words();
+    std::size_t i = 0;
+    for (; i + Vec::kBytes <= n; i += Vec::kBytes) {
+      differing =
+          Vec::count_bits(differing, Vec::xor_(Vec::load_bytes(q + i), Vec::load_bytes(v + i)));
+    }
+    if (i < n) {
+      differing = Vec::count_bits(differing, Vec::xor_(byte_tail(q, i, n), byte_tail(v, i, n)));
+    }
+    return static_cast<float>(Vec::sum_words(differing));
+  }
+};
+
+struct JaccardKernel : BitKernel {
+  using BitKernel::BitKernel;
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    const auto* v = reinterpret_cast<const std::uint8_t*>(row);
+    Vec::Words both = Vec::zero_words();
+    Vec::Words either = Vec::zero_words();
+    std::size_t i = 0;
+    for (; i + Vec::kBytes <= n; i += Vec::kBytes) {
+      const Vec::Bytes a = Vec::load_bytes(q + i);
+      const Vec::Bytes b = Vec::load_bytes(v + i);
+      both = Vec::count_bits(both, Vec::and_(a, b));
+      either = Vec::count_bits(either, Vec::or_(a, b));
+    }
+    if (i < n) {
+      const Vec::Bytes a = byte_tail(q, i, n);
+      const Vec::Bytes b = byte_tail(v, i, n);
+      both = Vec::count_bits(both, Vec::and_(a, b));
+      either = Vec::count_bits(either, Vec::or_(a, b));
+    }
+    const std::uint32_t all = Vec::sum_words(either);
+    if (all == 0) return 0;
+    return 1 - static_cast<float>(Vec::sum_words(both)) / static_cast<float>(all);
+  }
+};
+
+// In double precision: metres on a globe need more than 24 bits of the angle between near points.
+struct HaversineKernel {
+  HaversineKernel(const Query& query, const Rows&)
+      : latitude(radians(static_cast<const std::byte*>(query.data), 0)),
+        longitude(radians(static_cast<const std::byte*>(query.data), 1)),
+        cosine(__builtin_cos(latitude)) {}
+  std::size_t row_bytes(const Rows&) const { return 2 * sizeof(float); }
+  float operator()(const std::byte* row) const {
+    constexpr double kDiameter = 2 * 6371008.8;
+    const double row_latitude = radians(row, 0);
+    const double up = __builtin_sin((row_latitude - latitude) / 2);
+    const double along = __builtin_sin((radians(row, 1) - longitude) / 2);
+    const double h = up * up + cosine * __builtin_cos(row_latitude) * along * along;
+    return static_cast<float>(kDiameter * __builtin_asin(__builtin_sqrt(h < 1 ? h : 1)));
+  }
+  static double radians(const std::byte* point, std::size_t i) {
+    return static_cast<double>(tail_float(point, i)) * (3.14159265358979323846 / 180);
+  }
+
+  double latitude;
+  double longitude;
+  double cosine;
+};
+
+// -- the loop over rows
+// ------------------------------------------------------------------------------
+
+[[gnu::always_inline]] inline void prefetch(const std::byte* row, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i);
+}
+
+template <class Kernel>
+void batch(const Query& query, const Rows& rows, const std::uint32_t* slots, std::size_t count,
+           float* out) {
+  const Kernel kernel(query, rows);
+  const std::byte* const base = rows.base;
+  const std::size_t stride = rows.stride;
+  const std::size_t most = static_cast<std::size_t>(rows.lines) * 64;
+  const std::size_t all = kernel.row_bytes(rows);
+  const std::size_t bytes = all < most ? all : most;
+  const std::size_t ahead = rows.lookahead < count ? rows.lookahead : count;
+  for (std::size_t i = 0; i < ahead; ++i) prefetch(base + slots[i] * stride, bytes);
+  std::size_t i = 0;
+  if (ahead > 0) {
+    for (; i < count - ahead; ++i) {
+      prefetch(base + slots[i + ahead] * stride, bytes);
+      out[i] = kernel(base + slots[i] * stride);
+    }
+  }
+  for (; i < count; ++i) out[i] = kernel(base + slots[i] * stride);
+}
+
+// -- plain sums
+// --------------------------------------------------------------------------------------
+
+template <class Measure>
+float sum_f32(const float* a, const float* b, std::size_t n) {
+  return float_sum<Measure>(a, b, n);
+}
+
+std::size_t first_bad_f32(const float* v, std::size_t n) {
+  std::size_t i = 0;
+  while (i + Vec::kFloats <= n && !Vec::any_bad(Vec::load(v + i))) i += Vec::kFloats;
+  for (; i < n; ++i) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, v + i, sizeof(bits));
+    if ((bits & 0x7F800000U) == 0x7F800000U) return i;
+  }
+  return n;
+}
+
+// -- the table
+// ---------------------------------------------------------------------------------------
+
+template <template <class, class> class Kernel>
+constexpr void fill_mixed(BatchKernel (&row)[5]) {
+  row[0] = batch<Kernel<float, float>>;
+  row[1] = batch<Kernel<float, f16>>;
+  row[2] = batch<Kernel<float, bf16>>;
+  row[3] = batch<Kernel<float, std::int8_t>>;
+  row[4] = batch<Kernel<float, std::uint8_t>>;
+}
+
+template <template <class, class> class Kernel>
+constexpr void fill_alike(BatchKernel (&row)[5]) {
+  row[0] = batch<Kernel<float, float>>;
+  row[1] = batch<Kernel<f16, f16>>;
+  row[2] = batch<Kernel<bf16, bf16>>;
+}
+
+constexpr Kernels table(Target target, const char* name) {
+  Kernels kernels;
+  kernels.target = target;
+  kernels.name = name;
+  fill_mixed<L2Kernel>(kernels.mixed[0]);
+  fill_mixed<IpKernel>(kernels.mixed[1]);
+  fill_mixed<CosineKernel>(kernels.mixed[2]);
+  fill_alike<L2Kernel>(kernels.alike[0]);
+  fill_alike<IpKernel>(kernels.alike[1]);
+  fill_alike<CosineKernel>(kernels.alike[2]);
+  kernels.alike[0][3] = batch<ByteL2Kernel<Vec::L2S8>>;
+  kernels.alike[0][4] = batch<ByteL2Kernel<Vec::L2U8>>;
+  kernels.alike[1][3] = batch<ByteIpKernel<Vec::DotS8>>;
+  kernels.alike[1][4] = batch<ByteIpKernel<Vec::DotU8>>;
+  kernels.alike[2][3] = batch<ByteCosineKernel<Vec::DotS8>>;
+  kernels.alike[2][4] = batch<ByteCosineKernel<Vec::DotU8>>;
+  kernels.sq8 = batch<Sq8Kernel>;
+  kernels.hamming = batch<HammingKernel>;
+  kernels.jaccard = batch<JaccardKernel>;
+  kernels.haversine = batch<HaversineKernel>;
+  kernels.dot_f32 = sum_f32<Dot>;
+  kernels.l2_f32 = sum_f32<L2>;
+  kernels.first_bad_f32 = first_bad_f32;
+  return kernels;
+}
