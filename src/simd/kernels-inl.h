@@ -340,24 +340,26 @@ struct JaccardKernel : BitKernel {
 };
 
 // In double precision: metres on a globe need more than 24 bits of the angle between near points.
+// Differences are taken in degrees, where they are exact, so a point is at 0 from itself.
 struct HaversineKernel {
   HaversineKernel(const Query& query, const Rows&)
-      : latitude(radians(static_cast<const std::byte*>(query.data), 0)),
-        longitude(radians(static_cast<const std::byte*>(query.data), 1)),
-        cosine(__builtin_cos(latitude)) {}
+      : latitude(degrees(static_cast<const std::byte*>(query.data), 0)),
+        longitude(degrees(static_cast<const std::byte*>(query.data), 1)),
+        cosine(__builtin_cos(latitude * kRadians)) {}
   std::size_t row_bytes(const Rows&) const { return 2 * sizeof(float); }
   float operator()(const std::byte* row) const {
-    constexpr double kDiameter = 2 * 6371008.8;
-    const double row_latitude = radians(row, 0);
-    const double up = __builtin_sin((row_latitude - latitude) / 2);
-    const double along = __builtin_sin((radians(row, 1) - longitude) / 2);
-    const double h = up * up + cosine * __builtin_cos(row_latitude) * along * along;
+    const double row_latitude = degrees(row, 0);
+    const double up = __builtin_sin((row_latitude - latitude) * (kRadians / 2));
+    const double along = __builtin_sin((degrees(row, 1) - longitude) * (kRadians / 2));
+    const double h = up * up + cosine * __builtin_cos(row_latitude * kRadians) * along * along;
     return static_cast<float>(kDiameter * __builtin_asin(__builtin_sqrt(h < 1 ? h : 1)));
   }
-  static double radians(const std::byte* point, std::size_t i) {
-    return static_cast<double>(tail_float(point, i)) * (3.14159265358979323846 / 180);
+  static double degrees(const std::byte* point, std::size_t i) {
+    return static_cast<double>(tail_float(point, i));
   }
 
+  static constexpr double kRadians = 3.14159265358979323846 / 180;
+  static constexpr double kDiameter = 2 * 6371008.8;
   double latitude;
   double longitude;
   double cosine;
