@@ -1,0 +1,523 @@
+// environment.cc - one LMDB environment: opening, transactions, growth, copies.
+#include "store/environment.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "base/files.h"
+
+namespace skerry::store {
+namespace {
+
+constexpr std::uint64_t kMapRounding = 64 * 1024;  // a multiple of every page size in use
+constexpr std::uint64_t kMapBytesMin = 256 * 1024;
+constexpr std::uint64_t kMapBytesMax = 1ULL << 46;  // half of what 48-bit addresses give a process
+constexpr const char* kMapFull = "the store's map is full";
+constexpr const char* kNotAStore = "not a Skerry store";
+
+MDB_val val_of(Bytes bytes) noexcept {
+  return {bytes.size(), const_cast<std::byte*>(bytes.data())};
+}
+Bytes bytes_of(const MDB_val& val) noexcept {
+  return {static_cast<const std::byte*>(val.mv_data), val.mv_size};
+}
+
+bool is_map_full(Status status) noexcept {
+  return status.text() == kMapFull;
+}
+
+// Closes a descriptor at the end of a block.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// LMDB says EIO when a write was cut short, which is how a full device looks to it. Ask the device.
+bool device_is_full(int fd) noexcept {
+  struct stat file = {};
+  if (::fstat(fd, &file) != 0) return false;
+  struct statvfs device = {};
+  if (::fstatvfs(fd, &device) == 0 && device.f_bavail == 0) return true;
+  // Bytes behind the end of the file belong to nobody: LMDB writes a page there before it reads it.
+  static constexpr char kPage[4096] = {};
+  const ssize_t written = ::pwrite(fd, kPage, sizeof kPage, file.st_size);
+  if (written >= 0 && written < static_cast<ssize_t>(sizeof kPage)) return true;
+  return written < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG);
+}
+
+}  // namespace
+
+Status status_of_lmdb(int error) noexcept {
+  switch (error) {
+    case MDB_SUCCESS:
+      return Status();
+    case MDB_NOTFOUND:
+      return Status(Code::not_found, "no such row in the store");
+    case MDB_MAP_FULL:
+      return Status(Code::storage_full, kMapFull);
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+      return Status(Code::corruption, "a page of the store is damaged");
+    case MDB_INVALID:
+      return Status(Code::corruption, "store/data.mdb is damaged, or is no LMDB file");
+    case MDB_VERSION_MISMATCH:
+      return Status(Code::incompatible, "the store was made by another version of LMDB");
+    case MDB_INCOMPATIBLE:
+      return Status(Code::corruption, "a table of the store is of another kind");
+    case MDB_PANIC:
+      return Status(Code::io_error,
+                    "the store's root could not be written; close the database and open it again");
+    case MDB_READERS_FULL:
+      return Status(Code::busy, "more than max_readers read the store at once");
+    case MDB_TXN_FULL:
+      return Status(Code::out_of_memory, "the batch has too many pages for one transaction");
+    case MDB_BAD_VALSIZE:
+      return Status(Code::invalid_argument, "a key or value is too long for the store");
+    default:
+      if (error > 0) return status_of_errno(error, "the store cannot be read or written: {e}");
+      return Status(Code::io_error, "the store refused (LMDB error -{a})",
+                    static_cast<std::uint64_t>(-error));
+  }
+}
+
+// -- Transaction ----------------------------------------------------------------------------------
+
+Result<Bytes> Transaction::get(Table table, Bytes key) const noexcept {
+  MDB_val k = val_of(key);
+  MDB_val v = {};
+  const int error = mdb_get(txn_, tables_[static_cast<std::size_t>(table)], &k, &v);
+  if (error != 0) return status_of_lmdb(error);
+  return bytes_of(v);
+}
+
+Status Transaction::put(Table table, Bytes key, Bytes value) noexcept {
+  MDB_val k = val_of(key);
+  MDB_val v = val_of(value);
+  return status_of_lmdb(mdb_put(txn_, tables_[static_cast<std::size_t>(table)], &k, &v, 0));
+}
+
+Result<Transaction::Room> Transaction::reserve(Table table, Bytes key, std::size_t size) noexcept {
+  MDB_val k = val_of(key);
+  MDB_val v = {size, nullptr};
+  const unsigned dbi = tables_[static_cast<std::size_t>(table)];
+  int error = mdb_put(txn_, dbi, &k, &v, MDB_RESERVE | MDB_NOOVERWRITE);
+  if (error == 0) return Room{static_cast<std::byte*>(v.mv_data), true};
+  if (error != MDB_KEYEXIST) return status_of_lmdb(error);
+  k = val_of(key);
+  v = {size, nullptr};
+  error = mdb_put(txn_, dbi, &k, &v, MDB_RESERVE);
+  if (error != 0) return status_of_lmdb(error);
+  return Room{static_cast<std::byte*>(v.mv_data), false};
+}
+
+Result<bool> Transaction::remove(Table table, Bytes key) noexcept {
+  MDB_val k = val_of(key);
+  const int error = mdb_del(txn_, tables_[static_cast<std::size_t>(table)], &k, nullptr);
+  if (error == MDB_NOTFOUND) return false;
+  if (error != 0) return status_of_lmdb(error);
+  return true;
+}
+
+// -- Cursor ---------------------------------------------------------------------------------------
+
+Cursor::Cursor(const Transaction& transaction, Table table) noexcept {
+  status_ = status_of_lmdb(mdb_cursor_open(
+      transaction.txn_, transaction.tables_[static_cast<std::size_t>(table)], &cursor_));
+}
+
+Cursor::~Cursor() {
+  if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+}
+
+bool Cursor::move(Bytes from, bool seeking) noexcept {
+  if (!status_.ok()) return false;
+  MDB_val k = val_of(from);
+  MDB_val v = {};
+  const int error = mdb_cursor_get(cursor_, &k, &v, seeking ? MDB_SET_RANGE : MDB_NEXT);
+  if (error != 0) {
+    if (error != MDB_NOTFOUND) status_ = status_of_lmdb(error);
+    return false;
+  }
+  key_ = bytes_of(k);
+  value_ = bytes_of(v);
+  return true;
+}
+
+bool Cursor::seek(Bytes from) noexcept {
+  return move(from, true);
+}
+bool Cursor::next() noexcept {
+  return move({}, false);
+}
+
+bool Cursor::starts_with(Bytes prefix) const noexcept {
+  return key_.size() >= prefix.size() &&
+         std::memcmp(key_.data(), prefix.data(), prefix.size()) == 0;
+}
+
+Status Cursor::remove() noexcept {
+  return status_of_lmdb(mdb_cursor_del(cursor_, 0));
+}
+
+// -- opening --------------------------------------------------------------------------------------
+
+Environment::Environment(std::filesystem::path folder, const EnvironmentOptions& options)
+    : folder_(std::move(folder)), options_(options) {}
+
+Environment::~Environment() {
+  close();
+}
+
+Status Environment::create(const std::filesystem::path& folder) {
+  Environment environment(folder, EnvironmentOptions{.map_bytes = kMapBytesMin});
+  if (::getrandom(&environment.format_.identity, sizeof environment.format_.identity, 0) !=
+      static_cast<ssize_t>(sizeof environment.format_.identity)) {
+    return status_of_errno(errno, "no random numbers: {e}");
+  }
+  const Status status = environment.start_map(true);
+  environment.close();
+  if (!status.ok()) return status;
+  return sync_path(folder);
+}
+
+Result<std::unique_ptr<Environment>> Environment::open(const std::filesystem::path& folder,
+                                                       const EnvironmentOptions& options) {
+  std::unique_ptr<Environment> environment(new Environment(folder, options));
+  const Status status = environment->start();
+  if (!status.ok()) return status;
+  return environment;
+}
+
+Status Environment::start() {
+  // LMDB would make a new store out of a missing or an empty file. Neither may become one silently.
+  struct stat file = {};
+  if (::stat((folder_ / "data.mdb").c_str(), &file) != 0) {
+    if (errno == ENOENT) return Status(Code::corruption, "store/data.mdb is missing");
+    return status_of_errno(errno, "cannot look at store/data.mdb: {e}");
+  }
+  if (file.st_size == 0) return Status(Code::corruption, "store/data.mdb is empty");
+  return start_map(false);
+}
+
+Status Environment::start_map(bool make_tables) {
+  int error = mdb_env_create(&env_);
+  if (error != 0) return status_of_lmdb(error);
+  map_bytes_ = std::clamp(std::max(options_.map_bytes, map_bytes_), kMapBytesMin, kMapBytesMax);
+  map_bytes_ = (map_bytes_ + kMapRounding - 1) / kMapRounding * kMapRounding;
+  unsigned flags = MDB_NOTLS;
+  // Nobody writes while a reader holds the folder's lock, so a reader needs no table of readers
+  // and can open a store on a device that is read-only.
+  if (options_.read_only) flags |= MDB_RDONLY | MDB_NOLOCK;
+  if (options_.durability == Durability::interval) flags |= MDB_NOMETASYNC;
+  if (options_.durability == Durability::none) flags |= MDB_NOSYNC;
+  error = mdb_env_set_mapsize(env_, map_bytes_);
+  if (error == 0) error = mdb_env_set_maxreaders(env_, options_.max_readers);
+  if (error == 0) error = mdb_env_set_maxdbs(env_, kTableNames.size());
+  if (error == 0) error = mdb_env_open(env_, folder_.c_str(), flags, 0644);
+  Status status = status_of_lmdb(error);
+  if (status.code() == Code::not_found || error == ENOENT) {
+    status = Status(Code::corruption, "store/data.mdb is cut short");
+  }
+  if (status.ok()) status = check_extent();
+  if (status.ok()) status = open_tables(make_tables);
+  if (!status.ok()) stop();
+  if (status.ok()) {
+    MDB_envinfo info = {};
+    mdb_env_info(env_, &info);
+    map_bytes_ = info.me_mapsize;
+  }
+  return status;
+}
+
+// Pages behind the end of the file cannot be read (the kernel sends SIGBUS). LMDB counts a page as
+// used before it is written, so a healthy file may lack a few free pages at its end.
+Status Environment::check_extent() const noexcept {
+  constexpr std::uint64_t kPagesSpare = 64;
+  MDB_envinfo info = {};
+  MDB_stat shape = {};
+  int fd = -1;
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &shape);
+  mdb_env_get_fd(env_, &fd);
+  struct stat file = {};
+  if (::fstat(fd, &file) != 0) return status_of_errno(errno, "cannot look at the store: {e}");
+  const std::uint64_t pages = static_cast<std::uint64_t>(file.st_size) / shape.ms_psize;
+  if (pages + kPagesSpare < info.me_last_pgno + 1) {
+    return Status(Code::corruption, "store/data.mdb is cut short: {a} of {b} pages are there",
+                  pages, info.me_last_pgno + 1);
+  }
+  return Status();
+}
+
+Status Environment::open_tables(bool make) noexcept {
+  MDB_txn* txn = nullptr;
+  int error = mdb_txn_begin(env_, nullptr, options_.read_only ? MDB_RDONLY : 0, &txn);
+  if (error != 0) return status_of_lmdb(error);
+  Transaction transaction(txn, tables_);
+  Status status;
+  for (std::size_t i = 0; i < kTableNames.size() && status.ok(); ++i) {
+    const bool is_meta = i == static_cast<std::size_t>(Table::meta);
+    error = mdb_dbi_open(txn, kTableNames[i], make ? MDB_CREATE : 0, &tables_[i]);
+    if (error == MDB_NOTFOUND || error == MDB_INCOMPATIBLE) {
+      status = is_meta ? Status(Code::incompatible, kNotAStore)
+                       : Status(Code::corruption, "a table of the store is missing");
+    } else {
+      status = status_of_lmdb(error);
+    }
+    if (!status.ok() || !is_meta) continue;
+    // The format is looked at before the other tables: another version may have others.
+    if (make) {
+      status = transaction.put(Table::meta, store::bytes_of("format"), encode(format_));
+      continue;
+    }
+    const Result<Bytes> bytes = transaction.get(Table::meta, store::bytes_of("format"));
+    if (!bytes.ok() && bytes.error().code() != Code::not_found) {
+      status = bytes.error();
+    } else if (!bytes.ok() || !decode(*bytes, format_)) {
+      status = Status(Code::incompatible, kNotAStore);
+    } else if (format_.version > kVersion) {
+      status = Status(Code::incompatible,
+                      "the store was made by a newer version of Skerry (format {a}, ours is {b})",
+                      format_.version, kVersion);
+    }
+  }
+  if (status.ok() && make) {
+    status = transaction.put(Table::counters, CollectionKey(0), encode(Counters()));
+  }
+  if (!status.ok()) {
+    mdb_txn_abort(txn);
+    return status;
+  }
+  return status_of_lmdb(mdb_txn_commit(txn));
+}
+
+void Environment::stop() noexcept {
+  if (env_ == nullptr) return;
+  for (MDB_txn* txn : idle_) mdb_txn_abort(txn);
+  idle_.clear();
+  mdb_env_close(env_);
+  env_ = nullptr;
+}
+
+void Environment::close() noexcept {
+  const std::lock_guard writing(write_mutex_);
+  const std::lock_guard turn(turnstile_);
+  const std::unique_lock map(map_lock_);
+  stop();
+}
+
+void Environment::abandon() noexcept {
+  env_ = nullptr;
+}
+
+// -- transactions ---------------------------------------------------------------------------------
+
+Status Environment::begin_read(MDB_txn** txn) const noexcept {
+  {
+    const std::lock_guard lock(idle_mutex_);
+    if (!idle_.empty()) {
+      *txn = idle_.back();
+      idle_.pop_back();
+    }
+  }
+  if (*txn == nullptr) return status_of_lmdb(mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn));
+  const int error = mdb_txn_renew(*txn);
+  if (error != 0) mdb_txn_abort(*txn);
+  return status_of_lmdb(error);
+}
+
+void Environment::end_read(MDB_txn* txn) const noexcept {
+  mdb_txn_reset(txn);
+  try {
+    const std::lock_guard lock(idle_mutex_);
+    idle_.push_back(txn);
+  } catch (const std::bad_alloc&) {
+    mdb_txn_abort(txn);
+  }
+}
+
+Status Environment::read(FunctionRef<Status(const Transaction&)> work) const {
+  turnstile_.lock();
+  turnstile_.unlock();
+  const std::shared_lock map(map_lock_);
+  if (env_ == nullptr) return Status(Code::closed, "the database is closed");
+  MDB_txn* txn = nullptr;
+  Status status = begin_read(&txn);
+  if (!status.ok()) return status;
+  // Whatever happens in `work`, the snapshot is let go.
+  struct End {
+    const Environment& environment;
+    MDB_txn* txn;
+    ~End() { environment.end_read(txn); }
+  } end{*this, txn};
+  return work(Transaction(txn, tables_));
+}
+
+Status Environment::write(FunctionRef<Status(Transaction&)> work) {
+  if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
+  const std::lock_guard writing(write_mutex_);
+  for (;;) {
+    if (env_ == nullptr) return Status(Code::closed, "the database is closed");
+    struct Open {
+      MDB_txn* txn = nullptr;
+      ~Open() {
+        if (txn != nullptr) mdb_txn_abort(txn);
+      }
+    } open;
+    int error = mdb_txn_begin(env_, nullptr, 0, &open.txn);
+    if (error != 0) return status_of_lmdb(error);
+    Transaction transaction(open.txn, tables_);
+    Status status = work(transaction);
+    if (status.ok()) {
+      error = mdb_txn_commit(std::exchange(open.txn, nullptr));
+      if (error == 0) {
+        commits_.fetch_add(1, std::memory_order_relaxed);
+        return status;
+      }
+      status = commit_failure(error);
+    } else if (open.txn != nullptr) {
+      mdb_txn_abort(std::exchange(open.txn, nullptr));
+    }
+    if (!is_map_full(status)) return status;
+    status = grow();
+    if (!status.ok()) return status;
+  }
+}
+
+Status Environment::commit_failure(int error) const noexcept {
+  int fd = -1;
+  mdb_env_get_fd(env_, &fd);
+  if (error == EIO && device_is_full(fd)) return status_of_errno(ENOSPC, "");
+  return status_of_lmdb(error);
+}
+
+// Under write_mutex_, with no write under way.
+Status Environment::grow() noexcept {
+  const std::lock_guard turn(turnstile_);
+  const std::unique_lock map(map_lock_);
+  const std::uint64_t larger = map_bytes_ * 2;
+  const Status full(Code::storage_full, "no address space for a larger map of the store");
+  if (larger > kMapBytesMax) return full;
+  // LMDB lets go of the old map before it asks for the new one: make sure that it will get it.
+  void* probe = ::mmap(nullptr, larger - map_bytes_, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (probe == MAP_FAILED) return full;
+  ::munmap(probe, larger - map_bytes_);
+  const int error = mdb_env_set_mapsize(env_, larger);
+  if (error != 0) {
+    // Somebody took the space in between. Back to the old map, or to no store at all.
+    if (mdb_env_set_mapsize(env_, map_bytes_) != 0) stop();
+    return full;
+  }
+  map_bytes_ = larger;
+  grown_.fetch_add(1, std::memory_order_relaxed);
+  return Status();
+}
+
+Status Environment::sync() {
+  if (options_.read_only) return Status();
+  turnstile_.lock();
+  turnstile_.unlock();
+  const std::shared_lock map(map_lock_);
+  if (env_ == nullptr) return Status(Code::closed, "the database is closed");
+  return status_of_lmdb(mdb_env_sync(env_, 1));
+}
+
+// -- copies ---------------------------------------------------------------------------------------
+
+Status Environment::copy_to(const std::filesystem::path& file) const {
+  turnstile_.lock();
+  turnstile_.unlock();
+  const std::shared_lock map(map_lock_);
+  if (env_ == nullptr) return Status(Code::closed, "the database is closed");
+  const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return status_of_errno(errno, "cannot make the copy: {e}");
+  const int error = mdb_env_copyfd2(env_, fd.get(), MDB_CP_COMPACT);
+  Status status = status_of_lmdb(error);
+  if (error == EIO && device_is_full(fd.get())) status = status_of_errno(ENOSPC, "");
+  if (status.ok() && ::fsync(fd.get()) != 0) {
+    status = status_of_errno(errno, "cannot sync the copy: {e}");
+  }
+  if (!status.ok()) ::unlink(file.c_str());
+  return status;
+}
+
+Status Environment::compact() {
+  if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
+  const std::filesystem::path current = folder_ / "data.mdb";
+  const std::filesystem::path smaller = folder_ / "compact.mdb";
+  const std::lock_guard writing(write_mutex_);
+  ::unlink(smaller.c_str());  // left by a compaction that was killed
+  Status status = copy_to(smaller);
+  if (!status.ok()) return status;
+  const std::lock_guard turn(turnstile_);
+  const std::unique_lock map(map_lock_);
+  if (env_ == nullptr) return Status(Code::closed, "the database is closed");
+  stop();
+  // The copy is whole and synced; from here the name decides.
+  if (::rename(smaller.c_str(), current.c_str()) != 0) {
+    status = status_of_errno(errno, "cannot put the compacted store in place: {e}");
+    ::unlink(smaller.c_str());
+  } else {
+    status = sync_path(folder_);
+  }
+  const Status opened = start();
+  return opened.ok() ? status : opened;
+}
+
+Result<EnvironmentStats> Environment::stats() const {
+  EnvironmentStats stats;
+  const Status status = read([&](const Transaction& transaction) {
+    MDB_envinfo info = {};
+    MDB_stat shape = {};
+    int fd = -1;
+    mdb_env_info(env_, &info);
+    mdb_env_stat(env_, &shape);
+    mdb_env_get_fd(env_, &fd);
+    struct stat file = {};
+    if (::fstat(fd, &file) != 0) return status_of_errno(errno, "cannot look at the store: {e}");
+    // Table 0 of LMDB lists the free pages: each value begins with how many it names.
+    std::uint64_t free_pages = 0;
+    MDB_cursor* cursor = nullptr;
+    int error = mdb_cursor_open(transaction.txn_, 0, &cursor);
+    if (error != 0) return status_of_lmdb(error);
+    MDB_val key = {};
+    MDB_val value = {};
+    while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+      std::size_t count = 0;
+      std::memcpy(&count, value.mv_data, std::min(sizeof count, value.mv_size));
+      free_pages += count;
+    }
+    mdb_cursor_close(cursor);
+    if (error != MDB_NOTFOUND) return status_of_lmdb(error);
+    stats.map_bytes = info.me_mapsize;
+    stats.used_bytes = (info.me_last_pgno + 1 - free_pages) * shape.ms_psize;
+    stats.disk_bytes = static_cast<std::uint64_t>(file.st_blocks) * 512;
+    return Status();
+  });
+  if (!status.ok()) return status;
+  stats.commits = commits_.load(std::memory_order_relaxed);
+  stats.grown = grown_.load(std::memory_order_relaxed);
+  return stats;
+}
+
+}  // namespace skerry::store

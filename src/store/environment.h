@@ -1,0 +1,201 @@
+// environment.h - one LMDB environment behind a small C++ face.
+//
+// Reads and writes are functions handed in: a transaction lives for the length of a call and no
+// longer, so no reader can keep old pages from being used again.
+//
+// The map (the address space that LMDB reads through) grows by itself. A write that finds it full
+// is aborted, waits for this process's readers to be out, moves the map to twice its size and is
+// run again from its beginning; so `work` may run more than once and must only write to its
+// transaction, or forget what it wrote elsewhere when it starts.
+//
+// Locks, in this order: write_mutex_ (one writer; held through a write) -> turnstile_ (so that
+// a waiting mover of the map is not starved by ever new readers) -> map_lock_ (shared: a reader;
+// exclusive: the map moves, or the environment is exchanged or closed). A read inside a read on the
+// same thread would wait for itself once a mover stands between: reads do not nest. The search path
+// takes none of these locks.
+//
+// Durability (a decision of open):
+//   commit     LMDB's own: the pages are synced, then the root is written through to the device.
+//   interval   the pages are synced at every commit, the root is not (MDB_NOMETASYNC): a root that
+//              is on the device is always one whose pages were synced before it was written, so
+//              power loss can take the last commit, never more and never the store's order. (LMDB
+//              keeps the pages of the two last roots; the sync of the next commit writes the root
+//              before it.) sync() at the interval closes the gap when no next commit comes.
+//   none       nothing is synced until sync() (MDB_NOSYNC). kill -9 harms nothing. Power loss may
+//              take everything since sync(), and, as the device may write a root before its pages,
+//              may leave a store that is damaged: it is for imports that can be run again.
+//
+// Errors: storage_full (device, quota, file-size limit, address space), out_of_memory, io_error,
+// corruption, incompatible, busy (max_readers), closed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
+
+#include "skerry/status.h"
+#include "store/schema.h"
+
+struct MDB_env;
+struct MDB_txn;
+struct MDB_cursor;
+
+namespace skerry::store {
+
+// What an error number of LMDB means to a caller.
+Status status_of_lmdb(int error) noexcept;
+
+// A reader's snapshot, or one write. Bytes that it hands out are LMDB's own pages: good until the
+// transaction ends or writes again.
+class Transaction {
+ public:
+  // not_found when there is no such row.
+  Result<Bytes> get(Table table, Bytes key) const noexcept;
+
+  Status put(Table table, Bytes key, Bytes value) noexcept;
+
+  // Room of `size` bytes for the row's value inside the page, to be filled before the next call;
+  // `fresh` when the row was not there before.
+  struct Room {
+    std::byte* bytes = nullptr;
+    bool fresh = false;
+  };
+  Result<Room> reserve(Table table, Bytes key, std::size_t size) noexcept;
+
+  // Whether there was such a row.
+  Result<bool> remove(Table table, Bytes key) noexcept;
+
+ private:
+  friend class Cursor;
+  friend class Environment;
+  Transaction(MDB_txn* txn, const unsigned* tables) noexcept : txn_(txn), tables_(tables) {}
+
+  MDB_txn* txn_;
+  const unsigned* tables_;  // LMDB's numbers for the tables, by Table
+};
+
+// Walks a table in the order of its keys. Must not outlive its transaction.
+class Cursor {
+ public:
+  Cursor(const Transaction& transaction, Table table) noexcept;
+  ~Cursor();
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  // To the first row whose key is `from` or after it; false at the end or after an error.
+  bool seek(Bytes from) noexcept;
+  bool next() noexcept;
+
+  // To the last row whose key begins with `prefix`'s bytes, of a table of fixed-width keys.
+  bool starts_with(Bytes prefix) const noexcept;
+
+  Bytes key() const noexcept { return key_; }
+  Bytes value() const noexcept { return value_; }
+
+  // Removes the row that it stands on; next() then goes to the row after it.
+  Status remove() noexcept;
+
+  // What stopped it: success at the end of the table.
+  Status status() const noexcept { return status_; }
+
+ private:
+  bool move(Bytes from, bool seeking) noexcept;
+
+  MDB_cursor* cursor_ = nullptr;
+  Bytes key_;
+  Bytes value_;
+  Status status_;
+};
+
+struct EnvironmentOptions {
+  bool read_only = false;
+  Durability durability = Durability::commit;
+  std::uint64_t map_bytes = 1ULL << 30;
+  std::uint32_t max_readers = 1024;
+};
+
+struct EnvironmentStats {
+  std::uint64_t map_bytes = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t grown = 0;
+};
+
+class Environment {
+ public:
+  // Makes a new store in the existing empty folder, with its tables and Format, synced.
+  static Status create(const std::filesystem::path& folder);
+
+  // Opens the store in `folder`. Missing, empty, damaged, foreign and newer are told apart.
+  static Result<std::unique_ptr<Environment>> open(const std::filesystem::path& folder,
+                                                   const EnvironmentOptions& options);
+
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  const Format& format() const noexcept { return format_; }
+
+  Status read(FunctionRef<Status(const Transaction&)> work) const;
+  Status write(FunctionRef<Status(Transaction&)> work);
+
+  // Everything committed survives power loss from here on.
+  Status sync();
+
+  // A compacted copy of a snapshot into a new file, synced. Writers go on, unless the map must
+  // grow.
+  Status copy_to(const std::filesystem::path& file) const;
+
+  // Exchanges the store's file for a compacted copy. Safe to be killed in at every point: the old
+  // file or the new one is there.
+  Status compact();
+
+  // Waits for transactions under way. Every later call is `closed`.
+  void close() noexcept;
+
+  // In a forked child: forgets the environment without touching what belongs to the parent.
+  void abandon() noexcept;
+
+  Result<EnvironmentStats> stats() const;
+
+ private:
+  Environment(std::filesystem::path folder, const EnvironmentOptions& options);
+
+  Status start();
+  Status start_map(bool make_tables);
+  Status open_tables(bool make) noexcept;
+  Status check_extent() const noexcept;
+  Status grow() noexcept;
+  Status begin_read(MDB_txn** txn) const noexcept;
+  void end_read(MDB_txn* txn) const noexcept;
+  Status commit_failure(int error) const noexcept;
+  void stop() noexcept;
+
+  // Set at construction.
+  const std::filesystem::path folder_;
+  const EnvironmentOptions options_;
+
+  std::mutex write_mutex_;
+  mutable std::mutex turnstile_;
+  mutable std::shared_mutex map_lock_;
+
+  // Written with write_mutex_ and map_lock_ exclusive, read with either.
+  MDB_env* env_ = nullptr;  // null: closed
+  unsigned tables_[kTableNames.size()] = {};
+  std::uint64_t map_bytes_ = 0;
+  Format format_;
+
+  // Read transactions that rest, kept so that a read allocates nothing and asks for no slot.
+  mutable std::mutex idle_mutex_;
+  mutable std::vector<MDB_txn*> idle_;
+
+  std::atomic<std::uint64_t> commits_{0};
+  std::atomic<std::uint64_t> grown_{0};
+};
+
+}  // namespace skerry::store

@@ -1,0 +1,402 @@
+// store.cc - rows of the tables: what is read, committed, dropped and trimmed.
+#include "store/store.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/files.h"
+
+namespace skerry::store {
+namespace {
+
+// Rows that one transaction removes when much is to be removed.
+constexpr std::size_t kRowsAtOnce = 8192;
+
+Status damaged(const char* text) noexcept {
+  return Status(Code::corruption, text);
+}
+
+Status read_counters(const Transaction& transaction, std::uint32_t collection, Counters& counters) {
+  const Result<Bytes> bytes = transaction.get(Table::counters, CollectionKey(collection));
+  if (!bytes.ok()) {
+    return bytes.error().code() == Code::not_found
+               ? damaged("the counters of a collection are missing")
+               : bytes.error();
+  }
+  return decode(*bytes, counters) ? Status() : damaged("the counters of a collection are damaged");
+}
+
+Status read_format(const Transaction& transaction, Format& format) {
+  const Result<Bytes> bytes = transaction.get(Table::meta, bytes_of("format"));
+  if (!bytes.ok()) return bytes.error();
+  return decode(*bytes, format) ? Status() : damaged("the store's format record is damaged");
+}
+
+}  // namespace
+
+// -- Reading --------------------------------------------------------------------------------------
+
+Result<CollectionRecord> Reading::collection(std::string_view name) const {
+  const Result<Bytes> bytes = transaction_.get(Table::collections, bytes_of(name));
+  if (!bytes.ok()) {
+    return bytes.error().code() == Code::not_found
+               ? Status(Code::not_found, "there is no collection of that name")
+               : bytes.error();
+  }
+  CollectionRecord record;
+  if (!decode(*bytes, record)) return damaged("the record of a collection is damaged");
+  return record;
+}
+
+Result<Counters> Reading::counters(std::uint32_t collection) const {
+  Counters counters;
+  const Status status = read_counters(transaction_, collection, counters);
+  if (!status.ok()) return status;
+  return counters;
+}
+
+Result<Bytes> Reading::vector(std::uint32_t collection, Key key) const {
+  return transaction_.get(Table::vectors, RowKey(collection, key));
+}
+
+Result<Bytes> Reading::payload(std::uint32_t collection, Key key) const {
+  return transaction_.get(Table::payloads, RowKey(collection, key));
+}
+
+Status Reading::each_collection(
+    FunctionRef<bool(std::string_view, const CollectionRecord&)> visit) const {
+  Cursor cursor(transaction_, Table::collections);
+  for (bool found = cursor.next(); found; found = cursor.next()) {
+    CollectionRecord record;
+    if (!decode(cursor.value(), record)) return damaged("the record of a collection is damaged");
+    if (!visit(text_of(cursor.key()), record)) break;
+  }
+  return cursor.status();
+}
+
+Status Reading::each_row(Table table, std::uint32_t collection, std::uint64_t first,
+                         FunctionRef<Result<bool>(std::uint64_t, Bytes)> visit) const {
+  Cursor cursor(transaction_, table);
+  const CollectionKey prefix(collection);
+  bool found = cursor.seek(RowKey(collection, first));
+  for (; found && cursor.starts_with(prefix); found = cursor.next()) {
+    if (cursor.key().size() != sizeof(RowKey)) return damaged("a key of the store is damaged");
+    const Result<bool> more = visit(row_number(cursor.key()), cursor.value());
+    if (!more.ok()) return more.error();
+    if (!*more) break;
+  }
+  return cursor.status();
+}
+
+Status Reading::each_vector(std::uint32_t collection, Key first,
+                            FunctionRef<bool(Key, Bytes)> visit) const {
+  return each_row(Table::vectors, collection, first, visit);
+}
+
+Status Reading::each_payload(std::uint32_t collection, FunctionRef<bool(Key, Bytes)> visit) const {
+  return each_row(Table::payloads, collection, 0, visit);
+}
+
+Status Reading::each_name(std::uint32_t collection,
+                          FunctionRef<bool(Key, std::string_view)> visit) const {
+  return each_row(Table::names_by_id, collection, 0, [&](Key id, Bytes name) -> Result<bool> {
+    if (name.empty() || name.size() > kMaxKeyBytes) return damaged("a key of the store is damaged");
+    return visit(id, text_of(name));
+  });
+}
+
+Status Reading::each_change(std::uint32_t collection, std::uint64_t after,
+                            FunctionRef<bool(std::uint64_t, LogKind, Bytes)> visit) const {
+  if (after == ~std::uint64_t{0}) return Status();
+  return each_row(Table::log, collection, after + 1,
+                  [&](std::uint64_t sequence, Bytes record) -> Result<bool> {
+                    if (record.size() < kLogHeadBytes || record.size() % 8 != 0) {
+                      return damaged("a record of the log is damaged");
+                    }
+                    const auto kind = static_cast<LogKind>(record[0]);
+                    if (kind != LogKind::upserts && kind != LogKind::removals) {
+                      return damaged("a record of the log is damaged");
+                    }
+                    return visit(sequence, kind, record.subspan(kLogHeadBytes));
+                  });
+}
+
+// -- Commit ---------------------------------------------------------------------------------------
+
+Status Commit::turn_to(std::uint32_t collection) {
+  collection_ = collection;
+  for (current_ = 0; current_ < touched_.size(); ++current_) {
+    if (touched_[current_].collection == collection) return Status();
+  }
+  touched_.push_back({collection, {}});
+  return read_counters(transaction_, collection, counters());
+}
+
+Result<bool> Commit::contains(Key key) const {
+  const Result<Bytes> found = transaction_.get(Table::vectors, RowKey(collection_, key));
+  if (found.ok()) return true;
+  if (found.error().code() == Code::not_found) return false;
+  return found.error();
+}
+
+Result<Transaction::Room> Commit::put_vector(Key key, std::size_t size) {
+  const Result<Transaction::Room> room =
+      transaction_.reserve(Table::vectors, RowKey(collection_, key), size);
+  if (room.ok() && room->fresh) ++counters().live;
+  return room;
+}
+
+Status Commit::put_payload(Key key, Bytes payload, bool fresh) {
+  const RowKey row(collection_, key);
+  if (payload.empty()) {
+    if (fresh || counters().payloads == 0) return Status();
+    const Result<bool> removed = transaction_.remove(Table::payloads, row);
+    if (removed.ok() && *removed) --counters().payloads;
+    return removed.status();
+  }
+  const Result<Transaction::Room> room = transaction_.reserve(Table::payloads, row, payload.size());
+  if (!room.ok()) return room.error();
+  std::memcpy(room->bytes, payload.data(), payload.size());
+  if (room->fresh) ++counters().payloads;
+  return Status();
+}
+
+Result<bool> Commit::remove(Key key) {
+  const RowKey row(collection_, key);
+  const Result<bool> removed = transaction_.remove(Table::vectors, row);
+  if (!removed.ok() || !*removed) return removed;
+  --counters().live;
+  const Status status = put_payload(key, {}, false);
+  if (!status.ok()) return status;
+  return true;
+}
+
+Result<Key> Commit::find_name(std::string_view name) const {
+  const Result<Bytes> id = transaction_.get(Table::names, NameKey(collection_, name));
+  if (!id.ok()) {
+    if (id.error().code() == Code::not_found) return Key{0};
+    return id.error();
+  }
+  if (id->size() != sizeof(Key)) return damaged("the id of a byte-string key is damaged");
+  return get_le<Key>(id->data());
+}
+
+Result<Key> Commit::add_name(std::string_view name) {
+  const Key id = counters().next_name++;
+  std::array<std::byte, sizeof(Key)> value;
+  put_le(value.data(), id);
+  Status status = transaction_.put(Table::names, NameKey(collection_, name), value);
+  if (status.ok()) {
+    status = transaction_.put(Table::names_by_id, RowKey(collection_, id), bytes_of(name));
+  }
+  if (!status.ok()) return status;
+  return id;
+}
+
+Status Commit::remove_name(std::string_view name, Key id) {
+  const Result<bool> by_name = transaction_.remove(Table::names, NameKey(collection_, name));
+  if (!by_name.ok()) return by_name.error();
+  const Result<bool> by_id = transaction_.remove(Table::names_by_id, RowKey(collection_, id));
+  if (by_id.ok() && *by_name != *by_id) return damaged("a byte-string key has no id of its own");
+  return by_id.status();
+}
+
+Result<std::uint64_t> Commit::log(LogKind kind, std::span<const Key> keys) {
+  Counters& now = counters();
+  now.sequence += keys.size();
+  now.log_entries += keys.size();
+  changes_ += keys.size();
+  const Result<Transaction::Room> room = transaction_.reserve(
+      Table::log, RowKey(collection_, now.sequence), kLogHeadBytes + keys.size() * sizeof(Key));
+  if (!room.ok()) return room.error();
+  Writer writer(room->bytes);
+  writer.put(static_cast<std::uint64_t>(kind));
+  for (const Key key : keys) writer.put(key);
+  return now.sequence;
+}
+
+Status Commit::finish() {
+  if (changes_ == 0) return Status();
+  Counters all;
+  Status status = read_counters(transaction_, 0, all);
+  all.sequence += changes_;
+  if (status.ok()) status = transaction_.put(Table::counters, CollectionKey(0), encode(all));
+  for (const Touched& touched : touched_) {
+    if (!status.ok()) return status;
+    status = transaction_.put(Table::counters, CollectionKey(touched.collection),
+                              encode(touched.counters));
+  }
+  return status;
+}
+
+// -- Store ----------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& folder,
+                                           const EnvironmentOptions& options) {
+  Result<std::unique_ptr<Environment>> environment = Environment::open(folder, options);
+  if (!environment.ok()) return environment.error();
+  std::unique_ptr<Store> store(new Store(std::move(*environment)));
+  if (!options.read_only) {
+    const Status status = store->finish_drops();
+    if (!status.ok()) return status;
+  }
+  return store;
+}
+
+Status Store::read(FunctionRef<Status(const Reading&)> work) const {
+  return environment_->read(
+      [&](const Transaction& transaction) { return work(Reading(transaction)); });
+}
+
+Status Store::commit(FunctionRef<Status(Commit&)> work) {
+  return environment_->write([&](Transaction& transaction) {
+    Commit commit(transaction);
+    const Status status = work(commit);
+    return status.ok() ? commit.finish() : status;
+  });
+}
+
+Result<CollectionRecord> Store::create_collection(std::string_view name,
+                                                  const CollectionOptions& options) {
+  CollectionRecord record{0, options};
+  const Status status = environment_->write([&](Transaction& transaction) -> Status {
+    const Result<CollectionRecord> present = Reading(transaction).collection(name);
+    if (present.ok()) {
+      return Status(Code::already_exists, "there is a collection of that name already");
+    }
+    if (present.error().code() != Code::not_found) return present.error();
+    Format format;
+    Status step = read_format(transaction, format);
+    if (!step.ok()) return step;
+    if (format.next_collection == ~std::uint32_t{0}) {
+      return Status(Code::storage_full, "the store has given out every collection id");
+    }
+    record.id = format.next_collection++;
+    step = transaction.put(Table::meta, bytes_of("format"), encode(format));
+    if (step.ok()) step = transaction.put(Table::collections, bytes_of(name), encode(record));
+    if (step.ok()) {
+      step = transaction.put(Table::counters, CollectionKey(record.id), encode(Counters()));
+    }
+    return step;
+  });
+  if (!status.ok()) return status;
+  return record;
+}
+
+Status Store::drop_collection(std::string_view name) {
+  CollectionRecord record;
+  const Status status = environment_->write([&](Transaction& transaction) -> Status {
+    const Result<CollectionRecord> present = Reading(transaction).collection(name);
+    if (!present.ok()) return present.error();
+    record = *present;
+    const Result<bool> removed = transaction.remove(Table::collections, bytes_of(name));
+    if (!removed.ok()) return removed.error();
+    return transaction.put(Table::dropped, CollectionKey(record.id), {});
+  });
+  return status.ok() ? remove_rows(record.id) : status;
+}
+
+Status Store::remove_rows(std::uint32_t collection) {
+  const CollectionKey prefix(collection);
+  bool done = false;
+  while (!done) {
+    const Status status = environment_->write([&](Transaction& transaction) -> Status {
+      std::size_t removed = 0;
+      for (const Table table : {Table::vectors, Table::payloads, Table::names, Table::names_by_id,
+                                Table::log, Table::counters}) {
+        Cursor cursor(transaction, table);
+        bool found = cursor.seek(prefix);
+        for (; found && cursor.starts_with(prefix) && removed < kRowsAtOnce;
+             found = cursor.next()) {
+          const Status step = cursor.remove();
+          if (!step.ok()) return step;
+          ++removed;
+        }
+        if (!cursor.status().ok()) return cursor.status();
+      }
+      done = removed < kRowsAtOnce;
+      return done ? transaction.remove(Table::dropped, prefix).status() : Status();
+    });
+    if (!status.ok()) return status;
+  }
+  return Status();
+}
+
+Status Store::finish_drops() {
+  std::vector<std::uint32_t> left;
+  const Status status = environment_->read([&](const Transaction& transaction) {
+    Cursor cursor(transaction, Table::dropped);
+    for (bool found = cursor.next(); found; found = cursor.next()) {
+      if (cursor.key().size() != sizeof(CollectionKey)) {
+        return damaged("a key of the store is damaged");
+      }
+      left.push_back(get_be<std::uint32_t>(cursor.key().data()));
+    }
+    return cursor.status();
+  });
+  if (!status.ok()) return status;
+  for (const std::uint32_t collection : left) {
+    const Status step = remove_rows(collection);
+    if (!step.ok()) return step;
+  }
+  return Status();
+}
+
+Status Store::trim_log(std::uint32_t collection, std::uint64_t through) {
+  const CollectionKey prefix(collection);
+  bool done = false;
+  while (!done) {
+    const Status status = environment_->write([&](Transaction& transaction) -> Status {
+      Counters counters;
+      const Status step = read_counters(transaction, collection, counters);
+      if (!step.ok()) return step;
+      std::uint64_t keys = 0;
+      std::size_t records = 0;
+      done = true;
+      {
+        Cursor cursor(transaction, Table::log);
+        bool found = cursor.seek(prefix);
+        for (; found && cursor.starts_with(prefix); found = cursor.next()) {
+          const std::uint64_t sequence = row_number(cursor.key());
+          if (sequence > through) break;
+          if (records == kRowsAtOnce) {
+            done = false;
+            break;
+          }
+          keys += (cursor.value().size() - kLogHeadBytes) / sizeof(Key);
+          counters.trimmed = sequence;
+          const Status removed = cursor.remove();
+          if (!removed.ok()) return removed;
+          ++records;
+        }
+        if (!cursor.status().ok()) return cursor.status();
+      }
+      if (records == 0) return Status();
+      counters.log_entries -= std::min(counters.log_entries, keys);
+      return transaction.put(Table::counters, prefix, encode(counters));
+    });
+    if (!status.ok()) return status;
+  }
+  return Status();
+}
+
+Status Store::renew_identity(const std::filesystem::path& folder) {
+  Identity identity = {};
+  if (::getrandom(&identity, sizeof identity, 0) != static_cast<ssize_t>(sizeof identity)) {
+    return status_of_errno(errno, "no random numbers: {e}");
+  }
+  const Result<std::unique_ptr<Environment>> environment =
+      Environment::open(folder, EnvironmentOptions());
+  if (!environment.ok()) return environment.error();
+  return (*environment)->write([&](Transaction& transaction) -> Status {
+    Format format;
+    const Status status = read_format(transaction, format);
+    if (!status.ok()) return status;
+    format.identity = identity;
+    return transaction.put(Table::meta, bytes_of("format"), encode(format));
+  });
+}
+
+}  // namespace skerry::store

@@ -1,0 +1,137 @@
+// store.h - the truth: exact vectors, keys, payloads and the log of changes, in tables.
+//
+// The store knows rows, not vectors: it keeps bytes that others made and does not know that there
+// is an index. Reads and commits are functions handed in (see environment.h: a commit's function
+// may run more than once and must start anew each time).
+//
+// Threads: all methods from any thread; one commit at a time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "skerry/status.h"
+#include "skerry/types.h"
+#include "store/environment.h"
+#include "store/schema.h"
+
+namespace skerry::store {
+
+// One snapshot. Walks stop when `visit` returns false; what they hand out is good during the visit.
+class Reading {
+ public:
+  explicit Reading(const Transaction& transaction) noexcept : transaction_(transaction) {}
+
+  Result<CollectionRecord> collection(std::string_view name) const;
+  Result<Counters> counters(std::uint32_t collection) const;
+  Result<Bytes> vector(std::uint32_t collection, Key key) const;
+  Result<Bytes> payload(std::uint32_t collection, Key key) const;
+
+  // Names in ascending order of bytes.
+  Status each_collection(FunctionRef<bool(std::string_view, const CollectionRecord&)> visit) const;
+  // Keys ascending, from `first` on.
+  Status each_vector(std::uint32_t collection, Key first,
+                     FunctionRef<bool(Key, Bytes)> visit) const;
+  Status each_payload(std::uint32_t collection, FunctionRef<bool(Key, Bytes)> visit) const;
+  // Ids ascending.
+  Status each_name(std::uint32_t collection, FunctionRef<bool(Key, std::string_view)> visit) const;
+  // The requests logged after sequence `after`; `keys` holds little-endian u64.
+  Status each_change(std::uint32_t collection, std::uint64_t after,
+                     FunctionRef<bool(std::uint64_t, LogKind, Bytes)> visit) const;
+
+ private:
+  Status each_row(Table table, std::uint32_t collection, std::uint64_t first,
+                  FunctionRef<Result<bool>(std::uint64_t, Bytes)> visit) const;
+
+  const Transaction& transaction_;
+};
+
+// The writes of one group of requests. Counters of what it touches are read at the first touch and
+// written when the commit's function has returned.
+class Commit {
+ public:
+  explicit Commit(Transaction& transaction) noexcept : transaction_(transaction) {}
+
+  // Turns to a collection; the other calls are about the collection turned to last.
+  Status turn_to(std::uint32_t collection);
+
+  Result<bool> contains(Key key) const;
+
+  // Room for the key's vector, to be filled before the next call. `fresh`: the key is new.
+  Result<Transaction::Room> put_vector(Key key, std::size_t size);
+  // After put_vector: sets the payload, or removes it when empty. `fresh` as put_vector said.
+  Status put_payload(Key key, Bytes payload, bool fresh);
+  // Vector and payload; whether the key was there.
+  Result<bool> remove(Key key);
+
+  // The id of a byte-string key; 0 when it has none.
+  Result<Key> find_name(std::string_view name) const;
+  Result<Key> add_name(std::string_view name);
+  Status remove_name(std::string_view name, Key id);
+
+  // Numbers and logs a request of these keys; returns its sequence number.
+  Result<std::uint64_t> log(LogKind kind, std::span<const Key> keys);
+
+  Status finish();
+
+ private:
+  struct Touched {
+    std::uint32_t collection = 0;
+    Counters counters;
+  };
+
+  Counters& counters() noexcept { return touched_[current_].counters; }
+
+  Transaction& transaction_;
+  std::vector<Touched> touched_;
+  std::size_t current_ = 0;
+  std::uint32_t collection_ = 0;
+  std::uint64_t changes_ = 0;  // of all collections, in this commit
+};
+
+class Store {
+ public:
+  // `folder` must be there and be empty.
+  static Status create(const std::filesystem::path& folder) { return Environment::create(folder); }
+
+  // Also finishes the drops that a crash left half done.
+  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder,
+                                             const EnvironmentOptions& options);
+
+  const Identity& identity() const noexcept { return environment_->format().identity; }
+  Environment& environment() noexcept { return *environment_; }
+  const Environment& environment() const noexcept { return *environment_; }
+
+  Status read(FunctionRef<Status(const Reading&)> work) const;
+  Status commit(FunctionRef<Status(Commit&)> work);
+
+  // already_exists when the name is taken.
+  Result<CollectionRecord> create_collection(std::string_view name,
+                                             const CollectionOptions& options);
+
+  // The name is free when this returns; the rows follow in transactions of bounded size.
+  // not_found when there is no such collection.
+  Status drop_collection(std::string_view name);
+
+  // Forgets the log up to and including `through`.
+  Status trim_log(std::uint32_t collection, std::uint64_t through);
+
+  // Gives the store in `folder`, which nobody has open, an identity of its own: images of the
+  // store it was copied from must not fit it.
+  static Status renew_identity(const std::filesystem::path& folder);
+
+ private:
+  explicit Store(std::unique_ptr<Environment> environment) noexcept
+      : environment_(std::move(environment)) {}
+
+  Status remove_rows(std::uint32_t collection);
+  Status finish_drops();
+
+  std::unique_ptr<Environment> environment_;
+};
+
+}  // namespace skerry::store

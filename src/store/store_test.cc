@@ -1,0 +1,469 @@
+// store_test.cc - does the store keep what it was given, and say what is wrong with its files?
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <lmdb.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "base/test_folder.h"
+
+namespace skerry::store {
+namespace {
+
+const CollectionOptions kOptions{.index = {.dimension = 4, .metric = Metric::cosine, .M = 12}};
+
+std::unique_ptr<Store> opened(const std::filesystem::path& folder,
+                              const EnvironmentOptions& options = {}) {
+  Result<std::unique_ptr<Store>> store = Store::open(folder, options);
+  EXPECT_TRUE(store.ok()) << store.error().message();
+  return store.ok() ? std::move(*store) : nullptr;
+}
+
+// Puts `size` bytes of `fill` under each of the keys, as one logged request.
+Status put(Store& store, std::uint32_t collection, std::vector<Key> keys, std::size_t size,
+           char fill, Bytes payload = {}) {
+  return store.commit([&](Commit& commit) -> Status {
+    Status status = commit.turn_to(collection);
+    for (const Key key : keys) {
+      if (!status.ok()) return status;
+      const Result<Transaction::Room> room = commit.put_vector(key, size);
+      if (!room.ok()) return room.error();
+      std::memset(room->bytes, fill, size);
+      status = commit.put_payload(key, payload, room->fresh);
+    }
+    return status.ok() ? commit.log(LogKind::upserts, keys).status() : status;
+  });
+}
+
+Counters counters_of(const Store& store, std::uint32_t collection) {
+  Counters counters;
+  EXPECT_TRUE(store
+                  .read([&](const Reading& reading) {
+                    const Result<Counters> found = reading.counters(collection);
+                    if (found.ok()) counters = *found;
+                    return found.status();
+                  })
+                  .ok());
+  return counters;
+}
+
+std::map<Key, std::string> vectors_of(const Store& store, std::uint32_t collection) {
+  std::map<Key, std::string> all;
+  EXPECT_TRUE(store
+                  .read([&](const Reading& reading) {
+                    return reading.each_vector(collection, 0, [&](Key key, Bytes bytes) {
+                      all[key] = text_of(bytes);
+                      return true;
+                    });
+                  })
+                  .ok());
+  return all;
+}
+
+TEST(Store, WhatWasCommittedIsThereAfterReopening) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  Identity identity = {};
+  {
+    const auto store = opened(folder.path());
+    identity = store->identity();
+    const Result<CollectionRecord> record = store->create_collection("a", kOptions);
+    ASSERT_TRUE(record.ok());
+    EXPECT_EQ(record->id, 1U);
+    ASSERT_TRUE(put(*store, 1, {7, ~Key{0}, 0}, 16, 'x', bytes_of("payload")).ok());
+    EXPECT_EQ(store->create_collection("a", kOptions).error().code(), Code::already_exists);
+  }
+  const auto store = opened(folder.path());
+  EXPECT_EQ(store->identity(), identity);
+  EXPECT_NE(identity[0], 0U);
+  const Counters counters = counters_of(*store, 1);
+  EXPECT_EQ(counters.sequence, 3U);
+  EXPECT_EQ(counters.live, 3U);
+  EXPECT_EQ(counters.payloads, 3U);
+  EXPECT_EQ(counters.log_entries, 3U);
+  EXPECT_EQ(counters_of(*store, 0).sequence, 3U);
+  const std::map<Key, std::string> expected = {
+      {0, std::string(16, 'x')}, {7, std::string(16, 'x')}, {~Key{0}, std::string(16, 'x')}};
+  EXPECT_EQ(vectors_of(*store, 1), expected);
+  ASSERT_TRUE(store
+                  ->read([&](const Reading& reading) {
+                    const Result<CollectionRecord> record = reading.collection("a");
+                    EXPECT_TRUE(record.ok());
+                    EXPECT_EQ(record->options.index.dimension, 4U);
+                    EXPECT_EQ(record->options.index.metric, Metric::cosine);
+                    EXPECT_EQ(record->options.index.M, 12U);
+                    EXPECT_EQ(record->options.index.seed, kOptions.index.seed);
+                    EXPECT_EQ(text_of(*reading.payload(1, 7)), "payload");
+                    EXPECT_EQ(reading.payload(1, 8).error().code(), Code::not_found);
+                    EXPECT_EQ(reading.collection("b").error().code(), Code::not_found);
+                    return reading.each_change(
+                        1, 0, [&](std::uint64_t sequence, LogKind kind, Bytes keys) {
+                          EXPECT_EQ(sequence, 3U);
+                          EXPECT_EQ(kind, LogKind::upserts);
+                          EXPECT_EQ(keys.size(), 24U);
+                          EXPECT_EQ(get_le<Key>(keys.data()), 7U);
+                          return true;
+                        });
+                  })
+                  .ok());
+}
+
+TEST(Store, AFailedCommitLeavesNothing) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  const Status status = store->commit([&](Commit& commit) -> Status {
+    EXPECT_TRUE(commit.turn_to(1).ok());
+    const Result<Transaction::Room> room = commit.put_vector(1, 16);
+    EXPECT_TRUE(room.ok());
+    std::memset(room->bytes, 0, 16);
+    return Status(Code::cancelled, "on second thoughts");
+  });
+  EXPECT_EQ(status.code(), Code::cancelled);
+  EXPECT_TRUE(vectors_of(*store, 1).empty());
+  EXPECT_EQ(counters_of(*store, 1).live, 0U);
+}
+
+TEST(Store, ReplacingAndRemovingKeepTheCounts) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  ASSERT_TRUE(put(*store, 1, {1, 2}, 16, 'a', bytes_of("p")).ok());
+  ASSERT_TRUE(put(*store, 1, {2}, 16, 'b').ok());  // its payload goes
+  EXPECT_EQ(counters_of(*store, 1).live, 2U);
+  EXPECT_EQ(counters_of(*store, 1).payloads, 1U);
+  EXPECT_EQ(vectors_of(*store, 1)[2], std::string(16, 'b'));
+  ASSERT_TRUE(store
+                  ->commit([](Commit& commit) -> Status {
+                    EXPECT_TRUE(commit.turn_to(1).ok());
+                    EXPECT_TRUE(*commit.remove(1));
+                    EXPECT_FALSE(*commit.remove(1));
+                    EXPECT_FALSE(*commit.contains(1));
+                    EXPECT_TRUE(*commit.contains(2));
+                    return commit.log(LogKind::removals, std::vector<Key>{1}).status();
+                  })
+                  .ok());
+  EXPECT_EQ(counters_of(*store, 1).live, 1U);
+  EXPECT_EQ(counters_of(*store, 1).payloads, 0U);
+  EXPECT_EQ(counters_of(*store, 1).sequence, 4U);
+}
+
+TEST(Store, NamesHaveIdsThatAreNeverUsedTwice) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  const std::string longest(kMaxKeyBytes, '\xFF');
+  ASSERT_TRUE(store
+                  ->commit([&](Commit& commit) -> Status {
+                    EXPECT_TRUE(commit.turn_to(1).ok());
+                    EXPECT_EQ(*commit.find_name("x"), 0U);
+                    EXPECT_EQ(*commit.add_name("x"), 1U);
+                    EXPECT_EQ(*commit.find_name("x"), 1U);
+                    EXPECT_TRUE(commit.remove_name("x", 1).ok());
+                    EXPECT_EQ(*commit.find_name("x"), 0U);
+                    EXPECT_EQ(*commit.add_name("x"), 2U);
+                    EXPECT_EQ(*commit.add_name(longest), 3U);
+                    return commit.log(LogKind::upserts, std::vector<Key>{2, 3}).status();
+                  })
+                  .ok());
+  std::map<Key, std::string> names;
+  ASSERT_TRUE(store
+                  ->read([&](const Reading& reading) {
+                    return reading.each_name(1, [&](Key id, std::string_view name) {
+                      names[id] = name;
+                      return true;
+                    });
+                  })
+                  .ok());
+  EXPECT_EQ(names, (std::map<Key, std::string>{{2, "x"}, {3, longest}}));
+}
+
+TEST(Store, TheMapGrowsByItself) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  {
+    const auto store = opened(folder.path(), {.map_bytes = 1 << 20});
+    ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+    std::vector<Key> keys(4000);
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i;
+    ASSERT_TRUE(put(*store, 1, keys, 1536, 'g').ok());  // 6 MB in one commit
+    const Result<EnvironmentStats> stats = store->environment().stats();
+    ASSERT_TRUE(stats.ok());
+    EXPECT_GE(stats->grown, 3U);
+    EXPECT_GE(stats->map_bytes, 8U << 20);
+    EXPECT_GE(stats->used_bytes, 6U << 20);
+    EXPECT_EQ(counters_of(*store, 1).live, 4000U);
+  }
+  // A map that is smaller than the store is no hindrance to opening it.
+  const auto store = opened(folder.path(), {.map_bytes = 1 << 20});
+  EXPECT_EQ(vectors_of(*store, 1).size(), 4000U);
+}
+
+TEST(Store, TheMapGrowsWhileReadersRead) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path(), {.map_bytes = 1 << 20});
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  ASSERT_TRUE(put(*store, 1, {1}, 1536, 'r').ok());
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> reads{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!stop.load()) {
+        const Status status = store->read([](const Reading& reading) {
+          const Result<Bytes> bytes = reading.vector(1, 1);
+          EXPECT_TRUE(bytes.ok());
+          EXPECT_EQ(static_cast<char>((*bytes)[1535]), 'r');
+          return bytes.status();
+        });
+        EXPECT_TRUE(status.ok()) << status.message();
+        reads.fetch_add(1);
+      }
+    });
+  }
+  for (Key key = 2; key < 2000; key += 50) {
+    std::vector<Key> keys(50);
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = key + i;
+    ASSERT_TRUE(put(*store, 1, keys, 1536, 'w').ok());
+  }
+  while (reads.load() == 0) std::this_thread::yield();
+  stop.store(true);
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_GE(store->environment().stats()->grown, 2U);
+}
+
+TEST(Store, TheLogIsTrimmed) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  ASSERT_TRUE(store->create_collection("b", kOptions).ok());
+  for (Key key = 0; key < 5; ++key) ASSERT_TRUE(put(*store, 1, {key, key + 10}, 16, 'a').ok());
+  ASSERT_TRUE(put(*store, 2, {1}, 16, 'b').ok());
+  ASSERT_TRUE(store->trim_log(1, 7).ok());  // requests end at 2, 4, 6, 8, 10
+  EXPECT_EQ(counters_of(*store, 1).trimmed, 6U);
+  EXPECT_EQ(counters_of(*store, 1).log_entries, 4U);
+  ASSERT_TRUE(store->trim_log(1, 10).ok());
+  EXPECT_EQ(counters_of(*store, 1).trimmed, 10U);
+  EXPECT_EQ(counters_of(*store, 1).log_entries, 0U);
+  EXPECT_EQ(counters_of(*store, 2).log_entries, 1U);
+}
+
+TEST(Store, ADroppedCollectionLeavesNoRows) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  ASSERT_TRUE(store->create_collection("b", kOptions).ok());
+  std::vector<Key> keys(20000);  // more than one transaction removes
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i;
+  ASSERT_TRUE(put(*store, 1, keys, 16, 'a').ok());
+  ASSERT_TRUE(put(*store, 2, {1, 2}, 16, 'b').ok());
+  ASSERT_TRUE(store->drop_collection("a").ok());
+  EXPECT_EQ(store->drop_collection("a").code(), Code::not_found);
+  EXPECT_TRUE(vectors_of(*store, 1).empty());
+  EXPECT_EQ(vectors_of(*store, 2).size(), 2U);
+  const Result<CollectionRecord> again = store->create_collection("a", kOptions);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->id, 3U);
+}
+
+TEST(Store, CompactingGivesSpaceBackAndLosesNothing) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  ASSERT_TRUE(store->create_collection("b", kOptions).ok());
+  std::vector<Key> keys(5000);
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i;
+  ASSERT_TRUE(put(*store, 1, keys, 1000, 'a').ok());
+  ASSERT_TRUE(put(*store, 2, {1, 2}, 16, 'b').ok());
+  ASSERT_TRUE(store->drop_collection("a").ok());
+  const std::uint64_t before = store->environment().stats()->disk_bytes;
+  ASSERT_TRUE(store->environment().compact().ok());
+  const std::uint64_t after = store->environment().stats()->disk_bytes;
+  EXPECT_LT(after, before / 10);
+  EXPECT_EQ(vectors_of(*store, 2).size(), 2U);
+  ASSERT_TRUE(put(*store, 2, {3}, 16, 'b').ok());
+  EXPECT_EQ(vectors_of(*store, 2).size(), 3U);
+}
+
+TEST(Store, ACopyIsAStoreWithAnIdentityOfItsOwn) {
+  TestFolder folder;
+  TestFolder copy;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  ASSERT_TRUE(put(*store, 1, {1, 2}, 16, 'a').ok());
+  ASSERT_TRUE(store->environment().copy_to(copy / "data.mdb").ok());
+  ASSERT_TRUE(Store::renew_identity(copy.path()).ok());
+  const auto other = opened(copy.path());
+  EXPECT_NE(other->identity(), store->identity());
+  EXPECT_EQ(vectors_of(*other, 1), vectors_of(*store, 1));
+}
+
+TEST(Store, ClosedIsClosed) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  store->environment().close();
+  EXPECT_EQ(store->create_collection("a", kOptions).error().code(), Code::closed);
+  EXPECT_EQ(store->read([](const Reading&) { return Status(); }).code(), Code::closed);
+  EXPECT_EQ(store->environment().sync().code(), Code::closed);
+  EXPECT_EQ(store->environment().compact().code(), Code::closed);
+}
+
+TEST(Store, AReadOnlyStoreTakesNoWrites) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  {
+    const auto store = opened(folder.path());
+    ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  }
+  const auto store = opened(folder.path(), {.read_only = true});
+  EXPECT_EQ(put(*store, 1, {1}, 16, 'a').code(), Code::read_only);
+  EXPECT_EQ(store->environment().compact().code(), Code::read_only);
+  EXPECT_TRUE(vectors_of(*store, 1).empty());
+}
+
+TEST(Store, EveryDurabilityKeepsWhatItWasGiven) {
+  for (const Durability durability : {Durability::commit, Durability::interval, Durability::none}) {
+    TestFolder folder;
+    ASSERT_TRUE(Store::create(folder.path()).ok());
+    {
+      const auto store = opened(folder.path(), {.durability = durability});
+      ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+      ASSERT_TRUE(put(*store, 1, {1}, 16, 'a').ok());
+      ASSERT_TRUE(store->environment().sync().ok());
+    }
+    EXPECT_EQ(vectors_of(*opened(folder.path()), 1).size(), 1U);
+  }
+}
+
+// -- missing, empty, damaged and foreign are different answers ------------------------------------
+
+Code code_of_open(const std::filesystem::path& folder) {
+  return Store::open(folder, {}).error().code();
+}
+
+TEST(Store, MissingAndEmptyAreToldApart) {
+  TestFolder folder;
+  const Status missing = Store::open(folder.path(), {}).error();
+  EXPECT_EQ(missing.message(), "corruption: store/data.mdb is missing");
+  std::ofstream(folder / "data.mdb").close();
+  const Status empty = Store::open(folder.path(), {}).error();
+  EXPECT_EQ(empty.message(), "corruption: store/data.mdb is empty");
+}
+
+TEST(Store, GarbageAndACutFileAreCorruption) {
+  TestFolder folder;
+  {
+    std::ofstream file(folder / "data.mdb");
+    for (int i = 0; i < 20000; ++i) file << "not a store ";
+  }
+  EXPECT_EQ(code_of_open(folder.path()), Code::corruption);
+
+  TestFolder other;
+  ASSERT_TRUE(Store::create(other.path()).ok());
+  {
+    const auto store = opened(other.path());
+    ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+    std::vector<Key> keys(2000);
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i;
+    ASSERT_TRUE(put(*store, 1, keys, 1000, 'a').ok());
+  }
+  const std::uintmax_t size = std::filesystem::file_size(other / "data.mdb");
+  std::filesystem::resize_file(other / "data.mdb", size / 2);
+  EXPECT_EQ(code_of_open(other.path()), Code::corruption);
+  std::filesystem::resize_file(other / "data.mdb", 100);
+  EXPECT_EQ(code_of_open(other.path()), Code::corruption);
+}
+
+TEST(Store, AnotherProgramsEnvironmentIsIncompatible) {
+  TestFolder folder;
+  MDB_env* env = nullptr;
+  ASSERT_EQ(mdb_env_create(&env), 0);
+  ASSERT_EQ(mdb_env_open(env, folder.path().c_str(), 0, 0644), 0);
+  MDB_txn* txn = nullptr;
+  ASSERT_EQ(mdb_txn_begin(env, nullptr, 0, &txn), 0);
+  MDB_dbi dbi = 0;
+  ASSERT_EQ(mdb_dbi_open(txn, nullptr, 0, &dbi), 0);
+  MDB_val key = {4, const_cast<char*>("some")};
+  MDB_val value = {4, const_cast<char*>("data")};
+  ASSERT_EQ(mdb_put(txn, dbi, &key, &value, 0), 0);
+  ASSERT_EQ(mdb_txn_commit(txn), 0);
+  mdb_env_close(env);
+  const Status status = Store::open(folder.path(), {}).error();
+  EXPECT_EQ(status.message(), "incompatible: not a Skerry store");
+}
+
+TEST(Store, ANewerFormatIsRefusedByName) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  MDB_env* env = nullptr;
+  ASSERT_EQ(mdb_env_create(&env), 0);
+  ASSERT_EQ(mdb_env_set_maxdbs(env, 16), 0);
+  ASSERT_EQ(mdb_env_open(env, folder.path().c_str(), 0, 0644), 0);
+  MDB_txn* txn = nullptr;
+  ASSERT_EQ(mdb_txn_begin(env, nullptr, 0, &txn), 0);
+  MDB_dbi dbi = 0;
+  ASSERT_EQ(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
+  Format format;
+  format.version = kVersion + 1;
+  auto bytes = encode(format);
+  MDB_val key = {6, const_cast<char*>("format")};
+  MDB_val value = {bytes.size(), bytes.data()};
+  ASSERT_EQ(mdb_put(txn, dbi, &key, &value, 0), 0);
+  ASSERT_EQ(mdb_txn_commit(txn), 0);
+  mdb_env_close(env);
+  const Status status = Store::open(folder.path(), {}).error();
+  EXPECT_EQ(status.code(), Code::incompatible);
+  EXPECT_NE(status.message().find("newer version"), std::string::npos);
+}
+
+// A file-size limit stands for a full disk: writes fail in the same call and in the same way.
+TEST(Store, AFullDiskIsStorageFullAndReadsAndLaterWritesGoOn) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    Result<std::unique_ptr<Store>> store = Store::open(folder.path(), {});
+    if (!store.ok()) _exit(1);
+    if (!(*store)->create_collection("a", kOptions).ok()) _exit(2);
+    if (!put(**store, 1, {1}, 16, 'a').ok()) _exit(3);
+    const rlimit limit = {4 << 20, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(4);
+    std::vector<Key> keys(8000);
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = 100 + i;
+    const Status status = put(**store, 1, keys, 1000, 'b');  // 8 MB
+    if (status.code() != Code::storage_full) _exit(5);
+    if (vectors_of(**store, 1).size() != 1) _exit(6);
+    if (!put(**store, 1, {2}, 16, 'c').ok()) _exit(7);  // a small one still fits
+    const rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_FSIZE, &none) != 0) _exit(8);
+    if (!put(**store, 1, keys, 1000, 'd').ok()) _exit(9);
+    if (vectors_of(**store, 1).size() != 8002) _exit(10);
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace skerry::store
