@@ -17,7 +17,7 @@
 // temporary copy of a vector.
 //
 // Errors common to all calls: invalid_argument for a wrong dimension (names expected and given) or
-// for NaN or infinity (names the first bad component); closed after a move or a fork. Whatever
+// for NaN or infinity (names the first bad component); closed after a move. Whatever
 // fails changes nothing.
 #pragma once
 

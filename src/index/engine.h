@@ -13,11 +13,21 @@
 // readers take none.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
+#include <vector>
 
+#include "graph/candidate_pool.h"
+#include "index/directory.h"
+#include "index/searcher.h"
+#include "index/storage.h"
+#include "quant/exact_codes.h"
+#include "quant/sq8_codes.h"
 #include "skerry/index.h"
 #include "skerry/options.h"
 #include "skerry/status.h"
@@ -114,10 +124,150 @@ class Engine {
 
   Result<CheckReport> check_invariants() const;
   IndexStats stats() const;
-  const IndexOptions& options() const noexcept;
+  const IndexOptions& options() const noexcept { return options_; }
+
+ private:
+  // Slots in a row by SlotState::link. Writer.
+  struct SlotList {
+    Slot head = kNoSlot;
+    Slot tail = kNoSlot;
+    std::uint64_t count = 0;
+  };
+
+  // What an insert will link, found without the lock: neighbours by level.
+  struct Plan {
+    Slot slot = kNoSlot;
+    std::uint32_t levels = 0;  // lists planned: 0 .. levels - 1
+    bool had_entry = false;    // false: the graph was empty when it was made
+    std::uint32_t counts[kMaxLevel + 1] = {};
+    Buffer<Slot> neighbours;  // M a level
+  };
+
+  // The scratch of a thread that links.
+  struct LinkScratch {
+    BeamScratch beam;
+    Plan plan;
+    Buffer<std::byte> code;       // of the node that is being linked
+    Buffer<std::byte> pair_code;  // of a neighbour
+    Buffer<Candidate> candidates;
+    Buffer<Slot> list;  // one list and one more
+    Buffer<Slot> taken;
+    Buffer<float> distances;
+  };
+
+  // What a search knows when it starts. The order of the loads matters: first the number, then the
+  // storage, which is then at least as new.
+  struct View {
+    std::uint64_t sequence;
+    const Storage* storage;
+  };
+
+  Engine(const IndexOptions& options, KeyOrder order);
+
+  // engine.cc
+  View view() const noexcept {
+    const std::uint64_t sequence = visible_.load(std::memory_order_acquire);
+    return View{sequence, storage_.load(std::memory_order_acquire)};
+  }
+  Storage& writable() const noexcept { return *storage_.load(std::memory_order_relaxed); }
+  StorageShape shape() const noexcept;
+  Slot find(Key key, const Storage*& storage) const noexcept;
+  Slot newest(Key key) const noexcept;
+  Status reserve_locked(std::size_t upserts);
+  std::uint64_t publish_locked(const Changes& changes, std::uint64_t sequence,
+                               std::uint32_t threads) noexcept;
+  void publish_upserts(const Changes& changes, std::uint64_t sequence,
+                       std::uint32_t threads) noexcept;
+  std::uint64_t publish_removals(const Changes& changes, std::uint64_t sequence) noexcept;
+  void settle(SlotList& departed) noexcept;
+  Slot take_slot() noexcept;
+  Status check_write(const Changes& changes) const noexcept;
+
+  // Scorers over the codes, and over the exact rows.
+  Scorer code_scorer(const Storage& storage, VectorView query, std::byte* scratch) const noexcept;
+  Scorer exact_scorer(const Storage& storage, VectorView query, std::byte* scratch) const noexcept;
+  Scorer node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
+  std::size_t code_scratch() const noexcept;
+
+  // insert.cc
+  Status reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const;
+  void link_slots(std::span<const Slot> slots, std::uint32_t threads) noexcept;
+  void link_backlog(std::uint64_t steps) noexcept;
+  void link_slot(Slot slot, LinkScratch& scratch) noexcept;
+  void plan_links(Slot slot, LinkScratch& scratch) const noexcept;
+  void connect(LinkScratch& scratch) noexcept;
+  void add_reverse_link(Slot from, std::uint32_t level, Slot to, LinkScratch& scratch) noexcept;
+  void rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept;
+  void rescue(Slot slot) noexcept;
+  bool is_erased(Slot slot) const noexcept;
+  void count_link(Slot to, std::uint32_t level) noexcept;
+  bool drop_link(Slot to, std::uint32_t level) noexcept;
+
+  // erase.cc
+  void erase_from_graph(Slot slot) noexcept;
+  void inherit(Slot slot, std::uint32_t level, Slot departed) noexcept;
+  void sweep(std::uint32_t slots) noexcept;
+  void replace_entry(Slot departed) noexcept;
+  void retire(Slot slot) noexcept;
+  void drop_graph() noexcept;
+  void reclaim() noexcept;
+  static void push(SlotList& list, Slot slot, Storage& storage) noexcept;
+
+  // search.cc
+  Status check_search(VectorView query, const SearchOptions& options) const noexcept;
+  Result<SearchResult> search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
+                                   const SearchOptions& options) const;
+
+  // Set at construction.
+  IndexOptions options_;
+  KeyOrder order_;
+  ExactCodes exact_;
+  std::optional<Sq8Codes> sq8_;  // none: the exact rows are the codes
+  bool read_only_ = false;
+
+  // Written by the writer, read by all.
+  std::atomic<Storage*> storage_{nullptr};
+  Directory directory_;
+  std::atomic<std::uint64_t> visible_{0};
+  std::atomic<std::uint64_t> live_{0};
+  std::atomic<bool> graph_{false};  // every live slot is linked: searches may walk
+  std::atomic<std::uint64_t> tombstones_{0};
+  std::atomic<std::uint64_t> free_{0};
+
+  mutable SearcherPool searchers_;
+
+  // The writer's own. write_mutex_ is the writer lock; link_mutex_ is taken inside it, by the
+  // threads that link one batch together.
+  mutable std::mutex write_mutex_;
+  std::mutex link_mutex_;
+  std::uint64_t reserved_ = 0;  // upserts that were reserved and not published yet
+  SlotList free_slots_;
+  SlotList retired_;  // unlinked, no tag yet
+  SlotList waiting_;  // unlinked, until epoch waiting_tag_ has passed
+  std::uint64_t waiting_tag_ = 0;
+  std::uint32_t linked_until_ = 0;  // live slots below this are linked
+  bool linking_ = false;            // the graph exists, perhaps not for all slots yet
+  std::uint32_t dead_linked_ = 0;   // dead slots still in the graph
+  std::uint32_t sweep_at_ = 0;
+  LinkScratch link_scratch_;
+  Buffer<Slot> fresh_;  // slots of the batch that is being published
+  struct OldStorage {
+    std::unique_ptr<Storage> storage;
+    std::uint64_t tag;
+  };
+  std::vector<OldStorage> old_storages_;
 };
 
 // True while this thread is inside a filter's callback: writes are refused then.
 bool inside_filter() noexcept;
+
+// Set while a filter's predicate may be called.
+class FilterScope {
+ public:
+  FilterScope() noexcept;
+  ~FilterScope();
+  FilterScope(const FilterScope&) = delete;
+  FilterScope& operator=(const FilterScope&) = delete;
+};
 
 }  // namespace skerry

@@ -1,0 +1,113 @@
+#include "base/workers.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+namespace skerry {
+namespace {
+
+// A call that wants help. It lives on its caller's stack and is linked while hands are wanted.
+struct Job {
+  FunctionRef<void()> task;
+  std::uint32_t wanted;       // hands that may still join
+  std::uint32_t working = 0;  // hands inside task()
+  Job* next = nullptr;
+};
+
+class Workers {
+ public:
+  void run(std::uint32_t hands, FunctionRef<void()> task) {
+    Job job{task, hands, 0, nullptr};
+    {
+      std::lock_guard lock(mutex_);
+      start();
+      job.next = jobs_;
+      jobs_ = &job;
+    }
+    called_.notify_all();
+    task();
+    std::unique_lock lock(mutex_);
+    unlink(&job);
+    finished_.wait(lock, [&] { return job.working == 0; });
+  }
+
+ private:
+  // As many threads as the system gives; none is fine, the caller works alone.
+  void start() {
+    if (started_) return;
+    started_ = true;
+    for (std::uint32_t i = 1; i < core_count(); ++i) {
+      try {
+        std::thread([this] { work(); }).detach();
+      } catch (const std::system_error&) {
+        return;
+      }
+    }
+  }
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      called_.wait(lock, [&] { return jobs_ != nullptr; });
+      Job* job = jobs_;
+      ++job->working;
+      if (--job->wanted == 0) unlink(job);
+      lock.unlock();
+      job->task();
+      lock.lock();
+      if (--job->working == 0) finished_.notify_all();
+      // The work is shared out: whoever comes now finds nothing to do.
+      unlink(job);
+    }
+  }
+
+  void unlink(Job* job) {
+    for (Job** at = &jobs_; *at != nullptr; at = &(*at)->next) {
+      if (*at == job) {
+        *at = job->next;
+        return;
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable called_;
+  std::condition_variable finished_;
+  Job* jobs_ = nullptr;   // under mutex_
+  bool started_ = false;  // under mutex_
+};
+
+// Lives as long as the process: its threads may still wait when statics are destroyed. A child of
+// fork() has no threads of ours and works alone.
+Workers& workers() {
+  static Workers* const shared = new Workers;
+  return *shared;
+}
+
+bool g_forked = false;  // set once in a child, before it has a second thread
+
+}  // namespace
+
+std::uint32_t core_count() noexcept {
+  static const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return cores;
+}
+
+void parallel(std::uint32_t threads, FunctionRef<void()> task) noexcept {
+  static const int watch = ::pthread_atfork(nullptr, nullptr, [] { g_forked = true; });
+  (void)watch;
+  const std::uint32_t wanted = threads == 0 ? core_count() : threads;
+  const std::uint32_t hands = std::min(wanted, core_count());
+  if (hands <= 1 || g_forked) {
+    task();
+    return;
+  }
+  workers().run(hands - 1, task);
+}
+
+}  // namespace skerry

@@ -1,0 +1,139 @@
+// beam_search.h - walk from near to nearer until the ef nearest nodes have all been asked.
+//
+// The story of one step: take the two nearest nodes that were not asked yet, collect those of their
+// neighbours that this search has not met, score them in one batch (the kernel prefetches ahead of
+// itself), offer each to the pool. It ends when every node in the pool has been asked. Two nodes a
+// step give the memory twice as much to fetch at once; the second may be asked in vain, which costs
+// less than waiting.
+//
+// Nothing here knows what a key is, who is alive or what a file is.
+//
+// Threads: reads of links are atomic (links.h); everything else belongs to the caller.
+// Cost: about ef * degree(level) distances. Nothing is allocated but by the two begin() calls.
+// Paper: Malkov & Yashunin 2018, algorithms 2 and 5.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/buffer.h"
+#include "graph/candidate_pool.h"
+#include "graph/links.h"
+#include "graph/visited_set.h"
+#include "quant/quantizer.h"
+
+namespace skerry {
+
+// What a walk needs of memory. Reserve once; 2 nodes a step.
+struct BeamScratch {
+  VisitedSet visited;
+  CandidatePool pool;
+  Buffer<Slot> slots;       // neighbours that were not met yet
+  Buffer<Slot> list;        // one list
+  Buffer<float> distances;  // of `slots`
+
+  Status reserve(std::uint32_t degree0) {
+    if (Status status = slots.reserve(2 * degree0); !status.ok()) return status;
+    if (Status status = list.reserve(degree0); !status.ok()) return status;
+    return distances.reserve(2 * degree0);
+  }
+};
+
+// Where a walk stands.
+struct Place {
+  Slot slot = kNoSlot;
+  float distance = 0;
+};
+
+// Goes to the nearest neighbour on `level` for as long as there is a nearer one. Adds the distances
+// it took to `scored`. `slot_limit`: slots from here on are not for this search.
+inline Place descend(const Links& links, const Scorer& scorer, std::uint32_t level, Place place,
+                     Slot slot_limit, BeamScratch& scratch, std::uint64_t& scored) {
+  for (;;) {
+    std::size_t count = links.read(place.slot, level, scratch.list.data());
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (scratch.list[i] < slot_limit) scratch.slots[kept++] = scratch.list[i];
+    }
+    scorer(scratch.slots.data(), kept, scratch.distances.data());
+    scored += kept;
+    Place best = place;
+    for (std::size_t i = 0; i < kept; ++i) {
+      if (scratch.distances[i] < best.distance) {
+        best = Place{scratch.slots[i], scratch.distances[i]};
+      }
+    }
+    if (best.slot == place.slot) return place;
+    place = best;
+  }
+}
+
+// Collects the neighbours of `node` that were not met yet behind the `count` slots collected so
+// far, and returns how many there are then.
+inline std::size_t gather(const Links& links, std::uint32_t level, Slot node, std::size_t count,
+                          BeamScratch& scratch) {
+  const std::size_t found = links.read(node, level, scratch.list.data());
+  for (std::size_t i = 0; i < found; ++i) {
+    const Slot slot = scratch.list[i];
+    scratch.slots[count] = slot;
+    count += scratch.visited.meet(slot) ? 1 : 0;
+  }
+  return count;
+}
+
+// Fills scratch.pool, which was begun with ef, from `entry` on. visited was begun. Returns the
+// distances taken; stops early when they reach `budget`.
+inline std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::uint32_t level,
+                                 Place entry, std::uint64_t budget, BeamScratch& scratch) {
+  CandidatePool& pool = scratch.pool;
+  scratch.visited.meet(entry.slot);
+  pool.offer(entry.distance, entry.slot);
+  std::uint64_t scored = 0;
+  while (scored < budget) {
+    const Slot first = pool.expand();
+    if (first == kNoSlot) break;
+    const Slot second = pool.expand();
+    std::size_t count = gather(links, level, first, 0, scratch);
+    if (second != kNoSlot) count = gather(links, level, second, count, scratch);
+    scorer(scratch.slots.data(), count, scratch.distances.data());
+    scored += count;
+    for (std::size_t i = 0; i < count; ++i) pool.offer(scratch.distances[i], scratch.slots[i]);
+    if (const Slot next = pool.peek(); level == 0 && next != kNoSlot) links.prefetch(next);
+  }
+  return scored;
+}
+
+// The same walk with a gate: `admit(slot)` decides what may be an answer and is asked only of nodes
+// near enough to be one. Routing ignores it: scratch.pool holds the way, `answers` (begun with its
+// own ef) what was admitted. Ends when the way has nothing nearer than the last of full answers.
+template <class Admit>
+std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std::uint32_t level,
+                                   Place entry, std::uint64_t budget, Admit admit,
+                                   CandidatePool& answers, BeamScratch& scratch) {
+  CandidatePool& pool = scratch.pool;
+  scratch.visited.meet(entry.slot);
+  pool.offer(entry.distance, entry.slot);
+  if (admit(entry.slot)) answers.offer(entry.distance, entry.slot);
+  std::uint64_t scored = 0;
+  while (scored < budget) {
+    if (answers.full() && pool.next_distance() > answers.bar()) break;
+    const Slot first = pool.expand();
+    if (first == kNoSlot) break;
+    const Slot second = pool.expand();
+    std::size_t count = gather(links, level, first, 0, scratch);
+    if (second != kNoSlot) count = gather(links, level, second, count, scratch);
+    scorer(scratch.slots.data(), count, scratch.distances.data());
+    scored += count;
+    for (std::size_t i = 0; i < count; ++i) {
+      const float distance = scratch.distances[i];
+      pool.offer(distance, scratch.slots[i]);
+      if ((!answers.full() || distance < answers.bar()) && admit(scratch.slots[i])) {
+        answers.offer(distance, scratch.slots[i]);
+      }
+    }
+    if (const Slot next = pool.peek(); level == 0 && next != kNoSlot) links.prefetch(next);
+  }
+  return scored;
+}
+
+}  // namespace skerry

@@ -1,0 +1,127 @@
+#include "index/directory.h"
+
+#include <bit>
+#include <cstdlib>
+#include <new>
+
+#include "base/epoch.h"
+
+namespace skerry {
+
+Directory::~Directory() {
+  for (const Old& old : old_) std::free(old.table);
+  std::free(table_.load(std::memory_order_relaxed));
+}
+
+Directory::Table* Directory::make(std::size_t entries) noexcept {
+  void* memory = std::malloc(sizeof(Table) + entries * sizeof(std::atomic<Slot>));
+  if (memory == nullptr) return nullptr;
+  auto* table = ::new (memory) Table;
+  table->mask = entries - 1;
+  for (std::size_t i = 0; i < entries; ++i) ::new (table->entries() + i) std::atomic<Slot>(kEmpty);
+  return table;
+}
+
+std::uint64_t Directory::hash(std::uint64_t key) noexcept {
+  key ^= key >> 32;
+  key *= 0xD6E8FEB86659FD93ULL;
+  key ^= key >> 32;
+  key *= 0xD6E8FEB86659FD93ULL;
+  return key ^ (key >> 32);
+}
+
+Slot Directory::probe(const Table& table, std::uint64_t key, const SlotState* states) noexcept {
+  for (std::size_t i = hash(key) & table.mask;; i = (i + 1) & table.mask) {
+    const Slot slot = table.entries()[i].load(std::memory_order_acquire);
+    if (slot == kEmpty) return kNoSlot;
+    if (slot != kErased && states[slot].key.load(std::memory_order_relaxed) == key) return slot;
+  }
+}
+
+Status Directory::reserve(std::size_t keys, const SlotState* states) {
+  Table* now = table_.load(std::memory_order_relaxed);
+  // At most two thirds are filled, marks included.
+  const std::size_t marks = now == nullptr ? 0 : now->filled - live_;
+  if (now != nullptr && (keys + marks) * 3 <= (now->mask + 1) * 2) return {};
+  const std::size_t entries = std::bit_ceil(keys * 2 + 16);
+  try {
+    old_.reserve(old_.size() + 1);
+  } catch (const std::bad_alloc&) {
+    return Status(Code::out_of_memory, "no memory for the key directory");
+  }
+  Table* fresh = make(entries);
+  if (fresh == nullptr) return Status(Code::out_of_memory, "no memory for the key directory");
+  if (now != nullptr) {
+    for (std::size_t i = 0; i <= now->mask; ++i) {
+      const Slot slot = now->entries()[i].load(std::memory_order_relaxed);
+      if (slot == kEmpty || slot == kErased) continue;
+      std::size_t at = hash(states[slot].key.load(std::memory_order_relaxed)) & fresh->mask;
+      while (fresh->entries()[at].load(std::memory_order_relaxed) != kEmpty) {
+        at = (at + 1) & fresh->mask;
+      }
+      fresh->entries()[at].store(slot, std::memory_order_relaxed);
+      ++fresh->filled;
+    }
+  }
+  table_.store(fresh, std::memory_order_release);
+  if (now != nullptr) old_.push_back(Old{now, epoch_tag()});
+  return {};
+}
+
+void Directory::put(std::uint64_t key, Slot slot, const SlotState* states) noexcept {
+  Table& table = *table_.load(std::memory_order_relaxed);
+  std::size_t at = hash(key) & table.mask;
+  std::size_t mark = table.mask + 1;  // the first erased entry on the way
+  for (;; at = (at + 1) & table.mask) {
+    const Slot there = table.entries()[at].load(std::memory_order_relaxed);
+    if (there == kEmpty) break;
+    if (there == kErased) {
+      if (mark > table.mask) mark = at;
+      continue;
+    }
+    if (states[there].key.load(std::memory_order_relaxed) == key) {
+      table.entries()[at].store(slot, std::memory_order_release);
+      return;
+    }
+  }
+  ++live_;
+  if (mark <= table.mask) {
+    at = mark;
+  } else {
+    ++table.filled;
+  }
+  table.entries()[at].store(slot, std::memory_order_release);
+}
+
+void Directory::erase(std::uint64_t key, Slot slot, const SlotState* states) noexcept {
+  Table& table = *table_.load(std::memory_order_relaxed);
+  for (std::size_t at = hash(key) & table.mask;; at = (at + 1) & table.mask) {
+    const Slot there = table.entries()[at].load(std::memory_order_relaxed);
+    if (there == kEmpty) return;
+    if (there == kErased || states[there].key.load(std::memory_order_relaxed) != key) continue;
+    if (there == slot) {
+      table.entries()[at].store(kErased, std::memory_order_release);
+      --live_;
+    }
+    return;
+  }
+}
+
+void Directory::reclaim() noexcept {
+  std::size_t kept = 0;
+  for (const Old& old : old_) {
+    if (epoch_passed(old.tag)) {
+      std::free(old.table);
+    } else {
+      old_[kept++] = old;
+    }
+  }
+  old_.resize(kept);
+}
+
+std::size_t Directory::bytes() const noexcept {
+  const Table* table = table_.load(std::memory_order_acquire);
+  return table == nullptr ? 0 : sizeof(Table) + (table->mask + 1) * sizeof(Slot);
+}
+
+}  // namespace skerry

@@ -1,0 +1,242 @@
+// erase.cc - how a node leaves, and its slot returns.
+//
+//   dies        invisible to every search that starts now; its lists still lead the way
+//   repaired    those of its neighbours that point back let go of it and inherit links from it
+//   swept       whoever else still points to it does the same, found by a cursor that looks at
+//               some slots at every removal: a round over n slots takes n / kSweepStep removals, so
+//               that many dead nodes at most are in the graph at any time
+//   retired     nobody points to it any more (in-links are counted): what it pointed to is released
+//   reclaimed   every reader that could have seen it has gone (epoch): the slot may be used again
+//
+// All of it happens inside the write that removes; there is no background thread, and one thread
+// doing the same writes gets the same graph.
+//
+// In the family of FreshDiskANN (Singh et al. 2021, arXiv 2105.09613, algorithm 4: delete
+// consolidation) and of in-place deletes (Xu et al. 2025, arXiv 2502.13826), made incremental.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/epoch.h"
+#include "index/engine.h"
+
+namespace skerry {
+namespace {
+
+constexpr std::uint32_t kSweepStep = 128;  // slots looked at for each removal
+constexpr std::size_t kHeirs = 8;          // candidates considered for a freed place
+constexpr std::size_t kInherited = 2;      // links taken over for a lost one, at most
+
+}  // namespace
+
+void Engine::push(SlotList& list, Slot slot, Storage& storage) noexcept {
+  storage.states[slot].link.store(kNoSlot, std::memory_order_relaxed);
+  if (list.count++ == 0) {
+    list.head = slot;
+  } else {
+    storage.states[list.tail].link.store(slot, std::memory_order_relaxed);
+  }
+  list.tail = slot;
+}
+
+void Engine::erase_from_graph(Slot slot) noexcept {
+  Storage& storage = writable();
+  const Links links = storage.links();
+  storage.flags[slot] |= kDead;
+  ++dead_linked_;
+  if (static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot) replace_entry(slot);
+
+  Slot neighbours[2 * 256];
+  Slot back[2 * 256];
+  for (std::uint32_t l = level_of(options_.seed, slot, options_.M) + 1; l-- > 0;) {
+    const std::size_t count = links.read(slot, l, neighbours);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (storage.states[neighbours[i]].is_dead()) continue;
+      const std::size_t there = links.read(neighbours[i], l, back);
+      if (std::find(back, back + there, slot) != back + there) inherit(neighbours[i], l, slot);
+      if ((storage.flags[slot] & kLinked) == 0) return;  // that was the last in-link: it is retired
+    }
+  }
+  const bool has_upper = level_of(options_.seed, slot, options_.M) > 0;
+  if (storage.states[slot].in_links == 0 && !(has_upper && links.upper_in_links(slot) != 0)) {
+    retire(slot);
+  }
+}
+
+// `slot` lets go of `departed` and takes over the best of its links: from near to far, those that
+// are nearer to `slot` than to any of its neighbours.
+void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
+  Storage& storage = writable();
+  const Links links = storage.links();
+  LinkScratch& scratch = link_scratch_;
+  Slot kept[2 * 256];
+  std::size_t count = links.read(slot, level, kept);
+  count = static_cast<std::size_t>(std::remove(kept, kept + count, departed) - kept);
+
+  Slot* heirs = scratch.list.data();
+  std::size_t heir_count = links.read(departed, level, heirs);
+  heir_count = static_cast<std::size_t>(std::remove_if(heirs, heirs + heir_count,
+                                                       [&](Slot s) {
+                                                         return s == slot ||
+                                                                storage.states[s].is_dead() ||
+                                                                std::find(kept, kept + count, s) !=
+                                                                    kept + count;
+                                                       }) -
+                                        heirs);
+  if (heir_count != 0) {
+    const Scorer scorer = node_scorer(storage, slot, scratch.pair_code.data());
+    scorer(heirs, heir_count, scratch.distances.data());
+    for (std::size_t i = 0; i < heir_count; ++i) {
+      scratch.candidates[i] = Candidate{scratch.distances[i], heirs[i]};
+    }
+    const std::size_t nearest = std::min(heir_count, kHeirs);
+    std::partial_sort(scratch.candidates.data(), scratch.candidates.data() + nearest,
+                      scratch.candidates.data() + heir_count,
+                      [](const Candidate& a, const Candidate& b) {
+                        return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
+                      });
+    const std::size_t limit = std::min<std::size_t>(links.degree(level), count + kInherited);
+    for (std::size_t i = 0; i < nearest && count < limit; ++i) {
+      const Candidate& heir = scratch.candidates[i];
+      const Scorer of_heir = node_scorer(storage, heir.slot, scratch.pair_code.data());
+      of_heir(kept, count, scratch.distances.data());
+      const bool diverse = std::all_of(scratch.distances.data(), scratch.distances.data() + count,
+                                       [&](float distance) { return !(distance < heir.distance); });
+      // A list that has grown thin takes what there is.
+      if (diverse || count < options_.M / 2) kept[count++] = heir.slot;
+    }
+  }
+  rewrite_list(slot, level, std::span<const Slot>(kept, count));
+}
+
+void Engine::sweep(std::uint32_t removals) noexcept {
+  Storage& storage = writable();
+  const Links links = storage.links();
+  const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
+  const std::uint64_t steps = std::min<std::uint64_t>(std::uint64_t{removals} * kSweepStep, used);
+  Slot list[2 * 256];
+  for (std::uint64_t step = 0; step < steps && dead_linked_ != 0; ++step) {
+    if (sweep_at_ >= used) sweep_at_ = 0;
+    const Slot slot = sweep_at_++;
+    if ((storage.flags[slot] & kLinked) == 0) continue;
+    const std::uint32_t level = level_of(options_.seed, slot, options_.M);
+    for (std::uint32_t l = 0; l <= level; ++l) {
+      for (;;) {
+        // A dead node forgets the dead, a live one inherits from one after the other.
+        const std::size_t count = links.read(slot, l, list);
+        Slot* const dead = std::find_if(list, list + count,
+                                        [&](Slot s) { return (storage.flags[s] & kDead) != 0; });
+        if (dead == list + count) break;
+        if ((storage.flags[slot] & kDead) == 0) {
+          inherit(slot, l, *dead);
+        } else {
+          Slot* const end = std::remove_if(list, list + count,
+                                           [&](Slot s) { return (storage.flags[s] & kDead) != 0; });
+          rewrite_list(slot, l, std::span<const Slot>(list, end));
+        }
+        if ((storage.flags[slot] & kLinked) == 0) break;
+      }
+      if ((storage.flags[slot] & kLinked) == 0) break;
+    }
+  }
+}
+
+// The walk needs a new beginning: a live neighbour on the top level, or else the first live node of
+// the highest level there is.
+void Engine::replace_entry(Slot departed) noexcept {
+  Storage& storage = writable();
+  const Links links = storage.links();
+  const auto top = static_cast<std::uint32_t>(storage.entry.load(std::memory_order_relaxed) >> 32);
+  Slot neighbours[2 * 256];
+  const std::size_t count = links.read(departed, top, neighbours);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (storage.states[neighbours[i]].is_dead()) continue;
+    storage.entry.store(std::uint64_t{top} << 32 | neighbours[i], std::memory_order_release);
+    return;
+  }
+  const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
+  std::uint64_t best = Storage::kNoEntry;
+  for (Slot slot = 0; slot < used; ++slot) {
+    if (storage.flags[slot] != kLinked || storage.states[slot].is_dead()) continue;
+    const std::uint32_t level = level_of(options_.seed, slot, options_.M);
+    if (best == Storage::kNoEntry || level > static_cast<std::uint32_t>(best >> 32)) {
+      best = std::uint64_t{level} << 32 | slot;
+    }
+  }
+  storage.entry.store(best, std::memory_order_release);
+}
+
+// Nobody points to the slot any more. What it pointed to is released; the dead among those may be
+// retired by it in turn, one after the other.
+void Engine::retire(Slot slot) noexcept {
+  Storage& storage = writable();
+  const Links links = storage.links();
+  SlotList due;
+  const auto leave = [&](Slot s) {
+    storage.flags[s] = 0;
+    --dead_linked_;
+    push(due, s, storage);
+  };
+  leave(slot);
+  Slot list[2 * 256];
+  while (due.count != 0) {
+    const Slot next = due.head;
+    due.head = storage.states[next].link.load(std::memory_order_relaxed);
+    --due.count;
+    for (std::uint32_t l = 0; l <= level_of(options_.seed, next, options_.M); ++l) {
+      const std::size_t count = links.read(next, l, list);
+      for (std::size_t i = 0; i < count; ++i) {
+        if (drop_link(list[i], l)) continue;
+        if (storage.states[list[i]].is_dead()) {
+          if ((storage.flags[list[i]] & kLinked) != 0) leave(list[i]);
+        } else if (l == 0) {
+          rescue(list[i]);
+        }
+      }
+    }
+    push(retired_, next, storage);
+  }
+}
+
+// The last live vector has gone: the whole graph goes with it, and the next begins from nothing.
+void Engine::drop_graph() noexcept {
+  Storage& storage = writable();
+  graph_.store(false, std::memory_order_release);
+  storage.entry.store(Storage::kNoEntry, std::memory_order_release);
+  const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
+  for (Slot slot = 0; slot < used; ++slot) {
+    if ((storage.flags[slot] & kLinked) == 0) continue;
+    storage.flags[slot] = 0;
+    push(retired_, slot, storage);
+  }
+  linking_ = false;
+  linked_until_ = 0;
+  dead_linked_ = 0;
+  sweep_at_ = 0;
+}
+
+// Moves slots, tables and storages whose readers have gone.
+void Engine::reclaim() noexcept {
+  Storage& storage = writable();
+  for (int round = 0; round < 2; ++round) {
+    if (waiting_.count != 0 && epoch_passed(waiting_tag_)) {
+      tombstones_.fetch_sub(waiting_.count, std::memory_order_relaxed);
+      for (Slot slot = waiting_.head; slot != kNoSlot;) {
+        const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
+        storage.states[slot].born.store(0, std::memory_order_release);
+        push(free_slots_, slot, storage);
+        slot = next;
+      }
+      waiting_ = SlotList();
+      free_.store(free_slots_.count, std::memory_order_relaxed);
+    }
+    if (waiting_.count == 0 && retired_.count != 0) {
+      waiting_ = retired_;
+      retired_ = SlotList();
+      waiting_tag_ = epoch_tag();
+    }
+  }
+  directory_.reclaim();
+  std::erase_if(old_storages_, [](const OldStorage& old) { return epoch_passed(old.tag); });
+}
+
+}  // namespace skerry

@@ -1,0 +1,131 @@
+// index.cc - the front door: Index in terms of Engine.
+#include "skerry/index.h"
+
+#include <utility>
+
+#include "index/engine.h"
+
+namespace skerry {
+namespace {
+
+const Status kMoved(Code::closed, "the index was moved from");
+
+Changes one(const Key& key, VectorView vector) noexcept {
+  return Changes{std::span<const Key>(&key, 1),
+                 MatrixView(vector.data(), vector.scalar(), 1, vector.dimension()), false};
+}
+
+}  // namespace
+
+Index::Index(std::unique_ptr<Engine> engine) noexcept : engine_(std::move(engine)) {}
+Index::Index(Index&&) noexcept = default;
+Index& Index::operator=(Index&&) noexcept = default;
+Index::~Index() = default;
+
+Result<Index> Index::create(const IndexOptions& options) {
+  auto engine = Engine::create(options);
+  if (!engine) return engine.status();
+  return Index(std::move(*engine));
+}
+
+Result<Index> Index::load(const std::filesystem::path& path, CustomDistance custom) {
+  auto engine = Engine::load(path, ImageMode::copy, nullptr, nullptr, custom);
+  if (!engine) return engine.status();
+  return Index(std::move(*engine));
+}
+
+Result<Index> Index::view(const std::filesystem::path& path, CustomDistance custom) {
+  auto engine = Engine::load(path, ImageMode::view, nullptr, nullptr, custom);
+  if (!engine) return engine.status();
+  return Index(std::move(*engine));
+}
+
+Status Index::save(const std::filesystem::path& path) const {
+  return engine_ == nullptr ? kMoved : engine_->save(path, ImageTag());
+}
+
+Status Index::reserve(std::size_t count) {
+  if (engine_ == nullptr) return kMoved;
+  const std::uint64_t live = engine_->size();
+  if (count <= live) return {};
+  const std::size_t more = count - static_cast<std::size_t>(live);
+  if (Status status = engine_->reserve(more); !status.ok()) return status;
+  engine_->release(more);  // the memory stays
+  return {};
+}
+
+Status Index::insert(Key key, VectorView vector) {
+  return engine_ == nullptr ? kMoved : engine_->insert(one(key, vector), 1);
+}
+
+Status Index::upsert(Key key, VectorView vector) {
+  return engine_ == nullptr ? kMoved : engine_->upsert(one(key, vector), 1);
+}
+
+Status Index::insert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options) {
+  return engine_ == nullptr ? kMoved
+                            : engine_->insert(Changes{keys, vectors, false}, options.threads);
+}
+
+Status Index::upsert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options) {
+  return engine_ == nullptr ? kMoved
+                            : engine_->upsert(Changes{keys, vectors, false}, options.threads);
+}
+
+Result<std::uint64_t> Index::remove(Key key) {
+  return remove(std::span<const Key>(&key, 1));
+}
+
+Result<std::uint64_t> Index::remove(std::span<const Key> keys) {
+  if (engine_ == nullptr) return kMoved;
+  return engine_->remove(Changes{keys, MatrixView(), true});
+}
+
+bool Index::contains(Key key) const {
+  return engine_ != nullptr && engine_->contains(key);
+}
+
+std::uint64_t Index::size() const {
+  return engine_ == nullptr ? 0 : engine_->size();
+}
+
+Status Index::get(Key key, std::span<float> out) const {
+  return engine_ == nullptr ? kMoved : engine_->get(key, out);
+}
+
+Status Index::get_bytes(Key key, std::span<std::byte> out) const {
+  return engine_ == nullptr ? kMoved : engine_->get_bytes(key, out);
+}
+
+Status Index::for_each(FunctionRef<bool(Key)> visit) const {
+  return engine_ == nullptr ? kMoved : engine_->for_each(visit);
+}
+
+Result<SearchResult> Index::search(VectorView query, std::span<Hit> hits,
+                                   const SearchOptions& options) const {
+  if (engine_ == nullptr) return kMoved;
+  return engine_->search(query, hits, options);
+}
+
+Result<SearchResult> Index::search_batch(MatrixView queries, std::span<Hit> hits,
+                                         std::span<std::uint32_t> counts,
+                                         const SearchOptions& options) const {
+  if (engine_ == nullptr) return kMoved;
+  return engine_->search_batch(queries, hits, counts, options);
+}
+
+Result<CheckReport> Index::check() const {
+  if (engine_ == nullptr) return kMoved;
+  return engine_->check_invariants();
+}
+
+IndexStats Index::stats() const {
+  return engine_ == nullptr ? IndexStats() : engine_->stats();
+}
+
+const IndexOptions& Index::options() const {
+  static const IndexOptions kNone;
+  return engine_ == nullptr ? kNone : engine_->options();
+}
+
+}  // namespace skerry

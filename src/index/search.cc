@@ -1,0 +1,407 @@
+// search.cc - one query, from the caller's span to the caller's span.
+//
+// Three ways to answer, chosen by what they are expected to cost:
+//   scan      every visible slot (or every key of an allow-list) that passes, exactly
+//   walk      the graph on codes; the best are scored again on the exact rows
+//   gated     the walk with a gate: routing ignores the filter, admission obeys it
+// A walk that ends with fewer hits than there may be is followed by a scan, so a search returns
+// fewer than k only when fewer than k live keys pass.
+//
+// Filter planning in the spirit of Gollapudi et al., "Filtered-DiskANN" (WWW 2023) and of ACORN
+// (Patel et al. 2024, arXiv 2403.04871): with few keys passing, scanning them is cheaper than
+// walking past all others.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "base/epoch.h"
+#include "base/workers.h"
+#include "index/engine.h"
+#include "index/top_hits.h"
+#include "quant/convert.h"
+
+namespace skerry {
+namespace {
+
+constexpr std::size_t kBlock = 256;     // slots scored together in a scan
+constexpr std::uint32_t kSample = 128;  // slots asked to estimate what a predicate passes
+constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
+
+// What a scan goes through and what is let in; `Admit` is asked for visible slots only.
+struct ScanResult {
+  std::uint64_t scored = 0;
+  bool exhausted = false;
+};
+
+// Collects slots into blocks, scores them exactly and offers them.
+class BlockScorer {
+ public:
+  BlockScorer(const Storage& storage, const Scorer& exact, float max_distance, TopHits& top,
+              Searcher& searcher, std::uint64_t budget) noexcept
+      : storage_(storage),
+        exact_(exact),
+        max_distance_(max_distance),
+        top_(top),
+        searcher_(searcher),
+        budget_(budget) {}
+
+  void add(Slot slot) {
+    searcher_.block[count_++] = slot;
+    if (count_ == kBlock) flush();
+  }
+
+  void flush() {
+    const std::size_t count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(count_, budget_ - result_.scored));
+    if (count < count_) result_.exhausted = true;
+    exact_(searcher_.block.data(), count, searcher_.block_distances.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      const float distance = searcher_.block_distances[i];
+      if (distance > max_distance_ || !top_.wants(distance)) continue;
+      top_.offer(
+          Hit{storage_.states[searcher_.block[i]].key.load(std::memory_order_relaxed), distance});
+    }
+    result_.scored += count;
+    count_ = 0;
+  }
+
+  bool exhausted() const noexcept { return result_.exhausted; }
+  const ScanResult& result() const noexcept { return result_; }
+
+ private:
+  const Storage& storage_;
+  const Scorer& exact_;
+  float max_distance_;
+  TopHits& top_;
+  Searcher& searcher_;
+  std::uint64_t budget_;
+  std::size_t count_ = 0;
+  ScanResult result_;
+};
+
+// Rough nanoseconds, for choosing only; measured on one machine, the ratios matter.
+double cost_of_distance(std::size_t stride) noexcept {
+  return 12 + static_cast<double>(stride) / 40;
+}
+constexpr double kCostOfState = 1.5;    // looking at a slot's state in a scan
+constexpr double kCostOfPredicate = 6;  // asking the caller
+constexpr double kCostOfLookup = 40;    // finding a key's slot
+
+}  // namespace
+
+Status Engine::check_search(VectorView query, const SearchOptions& options) const noexcept {
+  if (Status status = check_query(query, options_.scalar, options_.dimension); !status.ok()) {
+    return status;
+  }
+  if (options.ef > 1048576) {
+    return Status(Code::invalid_argument, "ef: expected at most 1048576, given {b}", 0, options.ef);
+  }
+  if (std::isnan(options.max_distance)) {
+    return Status(Code::invalid_argument, "max_distance: expected a number, given NaN");
+  }
+  if (options.filter.kind() > Filter::Kind::except) {
+    return Status(Code::invalid_argument,
+                  "filter: expected keys as numbers, given a filter on names");
+  }
+  return {};
+}
+
+Result<SearchResult> Engine::search(VectorView query, std::span<Hit> hits,
+                                    const SearchOptions& options) const {
+  if (Status status = check_search(query, options); !status.ok()) return status;
+  SearcherLease lease(searchers_);
+  if (lease.get() == nullptr)
+    return Status(Code::out_of_memory, "no memory for a search's scratch");
+  return search_with(*lease.get(), query, hits, options);
+}
+
+Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
+                                         const SearchOptions& options) const {
+  SearchResult result;
+  if (hits.empty()) {
+    result.exact = true;
+    return result;
+  }
+  EpochGuard guard;
+  const View view = this->view();
+  const Storage& storage = *view.storage;
+  const std::uint64_t live = live_.load(std::memory_order_acquire);
+  const std::uint32_t used = storage.used.load(std::memory_order_acquire);
+  const std::uint64_t budget = options.budget == 0 ? kNoBudget : options.budget;
+
+  Status status = searcher.beam.reserve(2 * options_.M);
+  if (status.ok()) status = searcher.code.reserve(code_scratch());
+  if (status.ok()) status = searcher.exact.reserve(exact_.scratch_bytes());
+  if (status.ok()) status = searcher.block.reserve(kBlock);
+  if (status.ok()) status = searcher.block_distances.reserve(kBlock);
+  if (!status.ok()) return status;
+
+  TopHits top(hits, order_);
+  const Scorer exact = exact_scorer(storage, query, searcher.exact.data());
+  const Filter& filter = options.filter;
+  const FilterScope scope;
+
+  // -- what passes ----------------------------------------------------------------------------
+  const bool listed = filter.kind() == Filter::Kind::only || filter.kind() == Filter::Kind::except;
+  if (listed) {
+    if (status = searcher.marks.begin(used); !status.ok()) return status;
+  }
+  std::uint64_t marked = 0;  // visible slots of listed keys
+  const auto mark_listed = [&](auto each) {
+    for (const Key key : filter.keys()) {
+      const Slot slot = directory_.find(key, [&] { return storage.states.data(); });
+      if (slot == kNoSlot || slot >= used) continue;
+      Slot seen = slot;
+      if (!storage.states[slot].visible(view.sequence)) {
+        seen = storage.states[slot].link.load(std::memory_order_acquire);
+        if (seen >= used || storage.states[seen].key.load(std::memory_order_relaxed) != key ||
+            !storage.states[seen].visible(view.sequence)) {
+          continue;
+        }
+      }
+      if (!searcher.marks.meet(seen)) continue;
+      ++marked;
+      each(seen);
+    }
+  };
+  const auto passes = [&](Slot slot) {
+    switch (filter.kind()) {
+      case Filter::Kind::predicate:
+        return filter.passes(storage.states[slot].key.load(std::memory_order_relaxed));
+      case Filter::Kind::only:
+        return searcher.marks.is_met(slot);
+      case Filter::Kind::except:
+        return !searcher.marks.is_met(slot);
+      default:
+        return true;
+    }
+  };
+
+  // -- what each way would cost -----------------------------------------------------------------
+  const std::size_t k = hits.size();
+  std::size_t ef = std::max<std::size_t>(options.ef == 0 ? options_.ef : options.ef, k);
+  const double distance_cost = cost_of_distance(exact_.stride());
+  const double code_cost = cost_of_distance(sq8_ ? sq8_->stride() : exact_.stride());
+  const double n = static_cast<double>(std::max<std::uint64_t>(live, 1));
+  const std::uint64_t entry = storage.entry.load(std::memory_order_acquire);
+  const bool may_walk = graph_.load(std::memory_order_acquire) && entry != Storage::kNoEntry &&
+                        live > options_.flat_below && !options.exact;
+
+  double share = 1;  // of live keys that pass
+  if (filter.kind() == Filter::Kind::only) {
+    // Few enough keys are looked up and scored one by one.
+    const double m = static_cast<double>(filter.keys().size());
+    const double walk = code_cost * options_.M * static_cast<double>(ef) * n / std::max(m, 1.0);
+    if (!may_walk || m * (kCostOfLookup + distance_cost) <= walk + m * kCostOfLookup) {
+      BlockScorer block(storage, exact, options.max_distance, top, searcher, budget);
+      mark_listed([&](Slot slot) {
+        if (!block.exhausted()) block.add(slot);
+      });
+      block.flush();
+      top.finish();
+      result.count = static_cast<std::uint32_t>(top.count());
+      result.exhausted = block.exhausted();
+      result.exact = !result.exhausted;
+      result.visited = block.result().scored;
+      return result;
+    }
+    mark_listed([](Slot) {});
+    share = static_cast<double>(marked) / n;
+  } else if (filter.kind() == Filter::Kind::except) {
+    mark_listed([](Slot) {});
+    share = std::max(0.0, 1 - static_cast<double>(marked) / n);
+  } else if (filter.kind() == Filter::Kind::predicate && may_walk) {
+    std::uint32_t asked = 0;
+    std::uint32_t passed = 0;
+    // Slots far apart, the same ones each time: a search repeats.
+    std::uint64_t at = used / 2;
+    for (std::uint32_t i = 0; i < 2 * kSample && asked < kSample; ++i) {
+      const auto slot = static_cast<Slot>(at % used);
+      at += 0x9E3779B97F4A7C15ULL % used + 1;
+      if (!storage.states[slot].visible(view.sequence)) continue;
+      ++asked;
+      passed += passes(slot) ? 1 : 0;
+    }
+    share = (passed + 0.5) / (asked + 1.0);
+  }
+
+  const bool gated = filter.kind() != Filter::Kind::none;
+  share = std::max(share, 1e-6);
+  // A gated walk must meet ef / share nodes before ef of them pass.
+  const double met = std::min(n, static_cast<double>(ef) / share);
+  const double new_each = options_.M * 0.6;  // nodes met for the first time at each step
+  const double walk_cost =
+      std::min(n, met * new_each) * (code_cost + (gated ? kCostOfPredicate * 0.3 : 0));
+  const double scan_cost =
+      used * kCostOfState + n * (gated ? kCostOfPredicate : 0) + n * share * distance_cost * 0.6;
+
+  const auto scan = [&](std::uint64_t already) {
+    top.clear();
+    BlockScorer block(storage, exact, options.max_distance, top, searcher,
+                      budget > already ? budget - already : 0);
+    for (Slot slot = 0; slot < used && !block.exhausted(); ++slot) {
+      if (storage.states[slot].visible(view.sequence) && passes(slot)) block.add(slot);
+    }
+    block.flush();
+    result.exhausted = block.exhausted();
+    result.exact = !result.exhausted;
+    result.visited += block.result().scored;
+  };
+
+  // flat_below 0 asks for the graph always; but a walk that would meet everybody is a scan.
+  const bool cheaper = options_.flat_below == 0 && !gated ? ef >= live : walk_cost >= scan_cost;
+  if (!may_walk || cheaper) {
+    scan(0);
+    top.finish();
+    result.count = static_cast<std::uint32_t>(top.count());
+    return result;
+  }
+
+  // -- the walk -----------------------------------------------------------------------------------
+  const Links links = storage.links();
+  const Scorer scorer = sq8_ ? code_scorer(storage, query, searcher.code.data()) : exact;
+  Place place{static_cast<Slot>(entry), 0};
+  scorer(&place.slot, 1, &place.distance);
+  std::uint64_t scored = 1;
+  for (auto level = static_cast<std::uint32_t>(entry >> 32); level > 0; --level) {
+    place = descend(links, scorer, level, place, used, searcher.beam, scored);
+  }
+
+  const bool ranged = options.max_distance < std::numeric_limits<float>::infinity();
+  for (;;) {
+    // The pool of a gated walk holds the way, so it is wider by what does not pass.
+    const std::size_t breadth =
+        gated ? static_cast<std::size_t>(std::min(n, 1.5 * static_cast<double>(ef) / share) + 1)
+              : ef;
+    status = searcher.beam.visited.begin(used);
+    if (status.ok()) status = searcher.beam.pool.begin(std::max(breadth, ef));
+    if (status.ok() && gated) status = searcher.answers.begin(ef);
+    if (!status.ok()) return status;
+    const std::uint64_t left = budget > scored ? budget - scored : 0;
+    std::uint64_t walked;
+    if (gated) {
+      walked = filtered_beam_search(
+          links, scorer, 0, place, left,
+          [&](Slot slot) { return storage.states[slot].visible(view.sequence) && passes(slot); },
+          searcher.answers, searcher.beam);
+    } else {
+      walked = beam_search(links, scorer, 0, place, left, searcher.beam);
+    }
+    scored += walked;
+    result.exhausted = walked >= left;
+    CandidatePool& pool = gated ? searcher.answers : searcher.beam.pool;
+
+    // Codes only choose: what may be among the k is scored on the exact rows. Half as many again
+    // and ten more were enough to lose nothing measurable against re-ranking all ef.
+    top.clear();
+    std::size_t found = 0;
+    bool beyond = false;  // range search: something farther was seen, so all nearer were too
+    const std::size_t rerank = sq8_ ? std::min(ef, k + k / 2 + 10) : ef;
+    std::size_t block = 0;
+    const auto flush = [&] {
+      if (sq8_) {
+        exact(searcher.block.data(), block, searcher.block_distances.data());
+        scored += block;
+      }
+      for (std::size_t i = 0; i < block; ++i) {
+        const float distance = searcher.block_distances[i];
+        if (distance > options.max_distance) {
+          beyond = true;
+        } else if (top.wants(distance)) {
+          top.offer(
+              Hit{storage.states[searcher.block[i]].key.load(std::memory_order_relaxed), distance});
+        }
+      }
+      block = 0;
+    };
+    for (std::size_t i = 0; i < pool.size() && found < rerank; ++i) {
+      // Exact rows come in order: behind the k best only their equals can matter.
+      if (!sq8_ && found >= k && pool.distance(i) > pool.distance(i - 1)) break;
+      const Slot slot = pool.slot(i);
+      if (!gated && !storage.states[slot].visible(view.sequence)) continue;
+      ++found;
+      searcher.block[block] = slot;
+      searcher.block_distances[block++] = pool.distance(i);
+      if (block == kBlock) flush();
+    }
+    flush();
+
+    if (result.exhausted) break;
+    if (ranged && !top.full() && !beyond && found < live && ef < live) {
+      ef = std::min<std::size_t>(ef * 2, live);  // everything met was within reach: look farther
+      continue;
+    }
+    if (found < k && found < live && !(ranged && beyond)) scan(scored);
+    break;
+  }
+  result.visited += scored;
+  top.finish();
+  result.count = static_cast<std::uint32_t>(top.count());
+  return result;
+}
+
+Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hits,
+                                          std::span<std::uint32_t> counts,
+                                          const SearchOptions& options) const {
+  const std::size_t rows = queries.rows();
+  if (counts.size() != rows) {
+    return Status(Code::invalid_argument, "expected one count a query: {a} queries, {b} counts",
+                  rows, counts.size());
+  }
+  if (rows == 0) return SearchResult{0, true, false, 0};
+  if (hits.size() % rows != 0) {
+    return Status(Code::invalid_argument,
+                  "expected as many hits for each query: {a} queries, {b} hits", rows, hits.size());
+  }
+  const std::size_t k = hits.size() / rows;
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (Status status = check_search(queries.row(i), options); !status.ok()) {
+      return status.text() == std::string_view("component {a} is not a finite number")
+                 ? Status(status.code(), "row {b}: component {a} is not a finite number",
+                          status.a(), i)
+                 : status;
+    }
+  }
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::uint64_t> visited{0};
+  std::atomic<std::uint64_t> found{0};
+  std::atomic<bool> all_exact{true};
+  std::atomic<bool> exhausted{false};
+  std::atomic<bool> failed{false};
+  parallel(options.threads, [&] {
+    SearcherLease lease(searchers_);
+    for (;;) {
+      const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
+      if (i >= rows) return;
+      counts[i] = 0;
+      if (lease.get() == nullptr) {
+        failed.store(true, std::memory_order_relaxed);
+        continue;
+      }
+      const auto result =
+          search_with(*lease.get(), queries.row(i), hits.subspan(i * k, k), options);
+      if (!result) {
+        failed.store(true, std::memory_order_relaxed);
+        continue;
+      }
+      counts[i] = result->count;
+      found.fetch_add(result->count, std::memory_order_relaxed);
+      visited.fetch_add(result->visited, std::memory_order_relaxed);
+      if (!result->exact) all_exact.store(false, std::memory_order_relaxed);
+      if (result->exhausted) exhausted.store(true, std::memory_order_relaxed);
+    }
+  });
+  // The rows were checked before: memory is all that can have been missing.
+  if (failed.load(std::memory_order_relaxed)) {
+    return Status(Code::out_of_memory, "no memory for a search's scratch");
+  }
+  SearchResult result;
+  result.count = static_cast<std::uint32_t>(found.load(std::memory_order_relaxed));
+  result.visited = visited.load(std::memory_order_relaxed);
+  result.exact = all_exact.load(std::memory_order_relaxed);
+  result.exhausted = exhausted.load(std::memory_order_relaxed);
+  return result;
+}
+
+}  // namespace skerry

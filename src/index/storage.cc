@@ -1,0 +1,92 @@
+#include "index/storage.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace skerry {
+namespace {
+
+constexpr std::uint32_t kStages[] = {1U << 10, 1U << 16, 1U << 26, kMaxSlots};
+
+// Address space for the upper blocks: on average a slot needs little more than one word.
+std::size_t upper_reserve(std::uint32_t capacity, std::uint32_t M) noexcept {
+  return std::size_t{capacity} * 4 + std::size_t{64} * M * kMaxLevel;
+}
+
+}  // namespace
+
+std::uint32_t Storage::capacity_for(std::uint64_t slots) noexcept {
+  for (const std::uint32_t stage : kStages) {
+    if (slots <= stage) return stage;
+  }
+  return kMaxSlots;
+}
+
+Result<std::unique_ptr<Storage>> Storage::create(const StorageShape& shape,
+                                                 std::uint32_t capacity) {
+  std::unique_ptr<Storage> storage(new (std::nothrow) Storage);
+  if (storage == nullptr) return Status(Code::out_of_memory, "no memory for the index");
+  storage->shape = shape;
+  storage->capacity = capacity;
+  const std::size_t n = capacity;
+  Status status = storage->states.reserve(n);
+  if (status.ok()) status = storage->vectors.reserve(n * shape.vector_stride);
+  if (status.ok() && shape.code_stride != 0) status = storage->codes.reserve(n * shape.code_stride);
+  if (status.ok()) status = storage->flags.reserve(n);
+  if (status.ok()) status = storage->layer0.reserve(n * 2 * shape.M);
+  if (status.ok()) status = storage->upper_offsets.reserve(n);
+  if (status.ok()) status = storage->upper.reserve(upper_reserve(capacity, shape.M));
+  if (!status.ok()) return status;
+  return storage;
+}
+
+Status Storage::grow(std::uint32_t slots) {
+  if (slots <= usable) return {};
+  const std::size_t n = slots;
+  std::size_t words = upper_words;
+  for (Slot slot = usable; slot < slots; ++slot) {
+    words += Links::upper_words(level_of(shape.seed, slot, shape.M), shape.M);
+  }
+  Status status = states.grow(n);
+  if (status.ok()) status = vectors.grow(n * shape.vector_stride);
+  if (status.ok() && shape.code_stride != 0) status = codes.grow(n * shape.code_stride);
+  if (status.ok()) status = flags.grow(n);
+  if (status.ok()) status = layer0.grow(n * 2 * shape.M);
+  if (status.ok()) status = upper_offsets.grow(n);
+  if (status.ok()) status = upper.grow(words);
+  if (!status.ok()) return status;
+  for (Slot slot = usable; slot < slots; ++slot) {
+    const std::size_t block = Links::upper_words(level_of(shape.seed, slot, shape.M), shape.M);
+    upper_offsets[slot] = static_cast<std::uint32_t>(upper_words);
+    upper_words += block;
+  }
+  usable = slots;
+  return {};
+}
+
+Status Storage::copy_from(const Storage& other) {
+  if (Status status = grow(other.usable); !status.ok()) return status;
+  const std::size_t n = other.used.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < n; ++i) {
+    const SlotState& from = other.states[i];
+    SlotState& to = states[i];
+    to.key.store(from.key.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    to.born.store(from.born.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    to.died.store(from.died.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    to.link.store(from.link.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    to.in_links = from.in_links;
+  }
+  std::memcpy(vectors.base(), other.vectors.base(), n * shape.vector_stride);
+  if (shape.code_stride != 0) {
+    std::memcpy(codes.base(), other.codes.base(), n * shape.code_stride);
+  }
+  std::memcpy(flags.data(), other.flags.data(), n);
+  std::memcpy(layer0.data(), other.layer0.data(), n * 2 * shape.M * sizeof(Slot));
+  std::memcpy(upper.data(), other.upper.data(), other.upper_words * sizeof(Slot));
+  used.store(static_cast<std::uint32_t>(n), std::memory_order_relaxed);
+  entry.store(other.entry.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  return {};
+}
+
+}  // namespace skerry

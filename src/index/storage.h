@@ -1,0 +1,82 @@
+// storage.h - every array of one index, by slot.
+//
+// Address space is reserved for `capacity` slots, memory is committed as they are used. When the
+// capacity is used up, a larger Storage is made, the content copied and the pointer to it switched
+// by the engine; readers that hold the old one finish on it. That happens three times in the life
+// of the largest index (kStages), and keeps 100,000 small ones from reserving the world.
+//
+// Threads: see each member. "Writer" is whoever holds the engine's writer lock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "base/stable_memory.h"
+#include "graph/links.h"
+#include "index/slots.h"
+#include "skerry/status.h"
+
+namespace skerry {
+
+// Bytes by slot.
+struct StorageShape {
+  std::size_t vector_stride = 0;
+  std::size_t code_stride = 0;  // 0: the vectors are the codes
+  std::uint32_t M = 0;
+  std::uint64_t seed = 0;
+};
+
+class Storage {
+ public:
+  // The stage that holds `slots`: 1,024; 65,536; 67,108,864; 2^31 - 1.
+  static std::uint32_t capacity_for(std::uint64_t slots) noexcept;
+
+  static Result<std::unique_ptr<Storage>> create(const StorageShape& shape, std::uint32_t capacity);
+
+  // Makes slots below `slots` usable, with an upper block for each that has levels. Writer.
+  // Either all of it or, on an error, nothing that shows.
+  Status grow(std::uint32_t slots);
+
+  // Copies all that `other` holds. Nobody else sees this one yet. Writer.
+  Status copy_from(const Storage& other);
+
+  std::byte* vector(Slot slot) const noexcept {
+    return vectors.base() + std::size_t{slot} * shape.vector_stride;
+  }
+  std::byte* code(Slot slot) const noexcept {
+    return shape.code_stride == 0 ? vector(slot)
+                                  : codes.base() + std::size_t{slot} * shape.code_stride;
+  }
+  const std::byte* code_base() const noexcept {
+    return shape.code_stride == 0 ? vectors.base() : codes.base();
+  }
+  Links links() const noexcept {
+    return Links(layer0.data(), upper_offsets.data(), upper.data(), shape.M);
+  }
+
+  // Where a walk begins: slot in the low half, its level in the high one. kNoEntry: nowhere.
+  static constexpr std::uint64_t kNoEntry = ~std::uint64_t{0};
+  std::atomic<std::uint64_t> entry{kNoEntry};
+
+  // Slots that were ever used are below this. Rises only.
+  std::atomic<std::uint32_t> used{0};
+
+  // Set at construction.
+  StorageShape shape;
+  std::uint32_t capacity = 0;
+
+  // Grown by the writer.
+  std::uint32_t usable = 0;     // slots with memory
+  std::size_t upper_words = 0;  // of `upper`, given to slots below `usable`
+
+  StableArray<SlotState> states;
+  StableMemory vectors;                      // written before the slot is linked or born
+  StableMemory codes;                        // the same
+  StableArray<std::uint8_t> flags;           // SlotFlags; writer only
+  StableArray<Slot> layer0;                  // Links
+  StableArray<std::uint32_t> upper_offsets;  // constant once the slot is usable
+  StableArray<Slot> upper;                   // Links
+};
+
+}  // namespace skerry
