@@ -56,8 +56,15 @@ struct Vec {
     return _mm512_maskz_loadu_epi8((std::uint64_t{1} << n) - 1, p);
   }
   static Words zero_words() { return _mm512_setzero_si512(); }
+  // Not _mm512_reduce_add_epi32: the compiler's own is a sum of signed numbers, which may overflow.
   static std::uint32_t sum_words(Words v) {
-    return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(v));
+    const __m256i eight =
+        _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    const __m128i four =
+        _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+    return static_cast<std::uint32_t>(
+        _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1))));
   }
   static Bytes and_(Bytes a, Bytes b) { return _mm512_and_si512(a, b); }
   static Bytes or_(Bytes a, Bytes b) { return _mm512_or_si512(a, b); }
