@@ -251,7 +251,6 @@ Slot Engine::take_slot() noexcept {
     const Slot slot = free_slots_.head;
     free_slots_.head = storage.states[slot].link.load(std::memory_order_relaxed);
     if (--free_slots_.count == 0) free_slots_.tail = kNoSlot;
-    free_.store(free_slots_.count, std::memory_order_relaxed);
     return slot;
   }
   const Slot slot = storage.used.load(std::memory_order_relaxed);

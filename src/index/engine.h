@@ -218,6 +218,11 @@ class Engine {
   Result<SearchResult> search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
                                    const SearchOptions& options) const;
 
+  // image.cc
+  Status adopt(std::uint64_t live);
+  Status adopt_links() const;
+  void collect_free_slots() noexcept;
+
   // Set at construction.
   IndexOptions options_;
   KeyOrder order_;
@@ -232,7 +237,6 @@ class Engine {
   std::atomic<std::uint64_t> live_{0};
   std::atomic<bool> graph_{false};  // every live slot is linked: searches may walk
   std::atomic<std::uint64_t> tombstones_{0};
-  std::atomic<std::uint64_t> free_{0};
 
   mutable SearcherPool searchers_;
 

@@ -227,7 +227,6 @@ void Engine::reclaim() noexcept {
         slot = next;
       }
       waiting_ = SlotList();
-      free_.store(free_slots_.count, std::memory_order_relaxed);
     }
     if (waiting_.count == 0 && retired_.count != 0) {
       waiting_ = retired_;

@@ -1,0 +1,85 @@
+// image_format.h - the bytes of an image, version 1. docs/file-format.md draws the same.
+//
+// Little-endian. Sections start on pages of 4,096 bytes and are padded with zeroes to the next, so
+// that they can be mapped and a float in them is aligned.
+//
+//     0  magic "skerryim"             8
+//     8  format version              u32   1
+//    12  byte order                  u32   0x01020304
+//    16  CRC-32C of the header       u32   over 4,096 bytes, this field as zero
+//    20  flags                       u32   1: every live slot is linked; 2: linking has begun
+//    24  sequence                    u64   the last change that the image reflects
+//    32  collection                  u64   its number in the store; 0: a plain index
+//    40  identity                    2 u64 of the store; zeroes: a plain index
+//    56  dimension                   u32
+//    60  metric, scalar, codes, 0    4 u8
+//    64  M, ef_construction, ef, flat_below   4 u32
+//    80  seed                        u64
+//    88  live                        u64
+//    96  entry                       u64   slot, and its level in the high half
+//   104  used, linked until, sweep at, sections   4 u32
+//   120  sections                    { offset u64, bytes u64, CRC-32C u32, 0 u32 } each
+//
+// Sections, by slot (docs/design.md tells what is in them):
+//     states   { key, born, died u64; link, in-links u32 }   32 bytes a slot
+//     vectors  exact rows, vector stride bytes a slot
+//     codes    code rows; empty when the vectors are the codes
+//     flags    1 byte a slot
+//     layer 0  2 M u32 a slot
+//     upper    blocks in slot order: which slots have one follows from the seed
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace skerry::image {
+
+inline constexpr char kMagic[8] = {'s', 'k', 'e', 'r', 'r', 'y', 'i', 'm'};
+inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kByteOrder = 0x01020304;
+inline constexpr std::size_t kPage = 4096;
+
+enum Section : std::uint32_t { kStates, kVectors, kCodes, kFlags, kLayer0, kUpper, kSections };
+enum Flags : std::uint32_t { kGraph = 1, kLinking = 2 };
+
+struct SectionEntry {
+  std::uint64_t offset;
+  std::uint64_t bytes;
+  std::uint32_t crc;
+  std::uint32_t zero;
+};
+static_assert(sizeof(SectionEntry) == 24);
+
+struct Header {
+  char magic[8];
+  std::uint32_t version;
+  std::uint32_t byte_order;
+  std::uint32_t crc;
+  std::uint32_t flags;
+  std::uint64_t sequence;
+  std::uint64_t collection;
+  std::uint64_t identity[2];
+  std::uint32_t dimension;
+  std::uint8_t metric;
+  std::uint8_t scalar;
+  std::uint8_t codes;
+  std::uint8_t zero;
+  std::uint32_t M;
+  std::uint32_t ef_construction;
+  std::uint32_t ef;
+  std::uint32_t flat_below;
+  std::uint64_t seed;
+  std::uint64_t live;
+  std::uint64_t entry;
+  std::uint32_t used;
+  std::uint32_t linked_until;
+  std::uint32_t sweep_at;
+  std::uint32_t sections;
+  SectionEntry section[kSections];
+};
+static_assert(offsetof(Header, crc) == 16 && offsetof(Header, dimension) == 56);
+static_assert(offsetof(Header, seed) == 80 && offsetof(Header, used) == 104);
+static_assert(offsetof(Header, section) == 120);
+static_assert(sizeof(Header) == 120 + 6 * 24 && sizeof(Header) <= kPage);
+
+}  // namespace skerry::image
