@@ -21,6 +21,8 @@ cd "$root"
 
 passed=0
 ran=""
+arm64_log=$(mktemp)
+trap 'rm -f "$arm64_log"' EXIT
 # Runs ctest for a preset and adds its count to the last line.
 count_tests() {
   local preset=$1 log count
@@ -52,7 +54,12 @@ if [ -z "$quick" ]; then
     xargs -0 clang-format --dry-run -Werror
 
   scripts/test-consumers.sh
-  if [ -x scripts/test-arm64.sh ]; then scripts/test-arm64.sh; fi
+
+  scripts/test-arm64.sh | tee "$arm64_log"
+  count=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests.*/\1/p' "$arm64_log")
+  [ -n "$count" ] || fail "the arm64 tests did not say how many they are"
+  passed=$((passed + count))
+  ran+=", arm64 $count"
 
   for preset in asan-ubsan tsan; do
     use_sanitizer "$preset"
