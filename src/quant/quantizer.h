@@ -63,7 +63,10 @@ constexpr std::size_t row_stride(std::size_t bytes) noexcept {
   return stride;
 }
 
-// A table of such rows, with how far ahead the kernels prefetch in it.
+// A table of such rows, with how far ahead the kernels prefetch in it: some hundred lines on their
+// way. ns a row, chosen at random from 512 MB (Zen 5, AVX-512, huge pages), without prefetching, 4
+// rows ahead, as here: u8 128-d 33, 25, 13; u8 784-d 110, 56, 50; f32 128-d 43, 33, 27. Beyond some
+// twenty lines a row the CPU's own prefetcher keeps memory busy and nothing matters much.
 inline simd::Rows describe_rows(const std::byte* base, std::size_t stride, std::size_t dimension,
                                 std::size_t tail) noexcept {
   simd::Rows rows;
@@ -72,7 +75,7 @@ inline simd::Rows describe_rows(const std::byte* base, std::size_t stride, std::
   rows.dimension = static_cast<std::uint32_t>(dimension);
   rows.tail = static_cast<std::uint32_t>(tail);
   rows.lines = static_cast<std::uint32_t>(std::clamp<std::size_t>(stride / 64, 1, 16));
-  rows.lookahead = stride <= 256 ? 12 : stride <= 1024 ? 6 : 3;
+  rows.lookahead = stride <= 256 ? 32 : stride <= 1024 ? 12 : 4;
   return rows;
 }
 

@@ -54,6 +54,10 @@ struct Vec {
   static Bytes keep_last_bytes(Bytes v, std::size_t n) {
     return and_(v, load32(reinterpret_cast<const char*>(kLastBytes) + n));
   }
+  static Bytes from_words(const std::uint64_t (&w)[4]) {
+    return _mm256_set_epi64x(static_cast<long long>(w[3]), static_cast<long long>(w[2]),
+                             static_cast<long long>(w[1]), static_cast<long long>(w[0]));
+  }
   static Words zero_words() { return _mm256_setzero_si256(); }
   static std::uint32_t sum_words(Words v) {
     const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));

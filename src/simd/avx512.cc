@@ -85,6 +85,9 @@ struct Vec {
   static Bytes all(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
   static Bytes flipped(Bytes v) { return xor_(v, all(-128)); }
 
+  // Keeps a value that is used more than once in its register: GCC 12 would load it each time.
+  static void pin(Bytes& v) { asm("" : "+v"(v)); }
+
   struct Dot {
     struct Sum {
       Words products = _mm512_setzero_si512();
@@ -139,6 +142,7 @@ struct Vec {
   };
   struct L2U8 : L2 {
     static void step(Sum& sum, Bytes q, Bytes v) {
+      pin(v);
       const Bytes less = flipped(v);
       sum.squares = products(sum.squares, v, less);
       sum.crosses = products(products(sum.crosses, v, all(-64)), q, less);
@@ -150,6 +154,7 @@ struct Vec {
   };
   struct L2S8 : L2 {
     static void step(Sum& sum, Bytes q, Bytes v) {
+      pin(v);
       const Bytes more = flipped(v);
       sum.squares = products(sum.squares, more, v);
       sum.crosses = products(products(sum.crosses, all(64), v), more, q);

@@ -15,7 +15,8 @@
 //     L2U8 L2S8                    sum (q - v)^2
 //     and_ or_ xor_, count_bits    words + the bits set in a register of bytes
 //     kMasks                       true: load_first(p, n) reads n components and clears the rest;
-//                                  false: keep_last(v, n) clears all but the last n
+//                                  false: keep_last(v, n) clears all but the last n, and
+//                                  from_words() makes a register of bytes of eights
 //
 // A byte pair (DotU8 ...) has a Sum, step(Sum&, query, row) for a register of each, and
 // total(Sum, own), where `own` sums what depends on the query alone: it is added up once a batch
@@ -41,9 +42,29 @@ struct Dot {
   }
 };
 
+// Up to eight bytes of what is left, zeroes above them. Pieced together in a register: a copy in
+// memory that is read back in one load would wait until all of it is written.
+[[gnu::always_inline]] inline std::uint64_t short_word(const std::uint8_t* p, std::size_t n) {
+  std::uint64_t word = 0;
+  if (n >= 8) {
+    __builtin_memcpy(&word, p, 8);
+  } else if (n >= 4) {
+    std::uint32_t low;
+    std::uint32_t high;  // overlaps low
+    __builtin_memcpy(&low, p, 4);
+    __builtin_memcpy(&high, p + n - 4, 4);
+    word = low | std::uint64_t{high} << (8 * (n - 4));
+  } else if (n > 0) {
+    word =
+        p[0] | std::uint64_t{p[n / 2]} << (8 * (n / 2)) | std::uint64_t{p[n - 1]} << (8 * (n - 1));
+  }
+  return word;
+}
+
 // Components [i, n) of v, fewer than a register, zeroes beside them. Reads nothing outside v: where
 // the CPU cannot load a part, the register that ends at n is loaded and what was summed before is
-// cleared; only vectors shorter than a register are copied.
+// cleared; only vectors shorter than a register are put
+// together piece by piece.
 // (`V` is Vec: a name that the branch not taken may lack.)
 template <class T, class V = Vec>
 [[gnu::always_inline]] inline Vec::Floats float_tail(const T* v, std::size_t i, std::size_t n) {
@@ -64,9 +85,11 @@ template <class V = Vec>
     return V::load_first_bytes(v + i, n - i);
   } else {
     if (n >= V::kBytes) return V::keep_last_bytes(V::load_bytes(v + n - V::kBytes), n - i);
-    std::uint8_t part[V::kBytes] = {};
-    __builtin_memcpy(part, v + i, n - i);
-    return V::load_bytes(part);
+    std::uint64_t words[V::kBytes / 8];
+    for (std::size_t w = 0; w < V::kBytes / 8; ++w) {
+      words[w] = n - i > 8 * w ? short_word(v + i + 8 * w, n - i - 8 * w) : 0;
+    }
+    return V::from_words(words);
   }
 }
 

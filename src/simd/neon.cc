@@ -48,6 +48,9 @@ struct Vec {
   static Bytes keep_last_bytes(Bytes v, std::size_t n) {
     return vandq_u8(v, load16(reinterpret_cast<const std::uint8_t*>(kLastBytes) + n));
   }
+  static Bytes from_words(const std::uint64_t (&w)[2]) {
+    return vreinterpretq_u8_u64(vcombine_u64(vcreate_u64(w[0]), vcreate_u64(w[1])));
+  }
   static Words zero_words() { return vdupq_n_u32(0); }
   static std::uint32_t sum_words(Words v) { return vaddvq_u32(v); }
   static Bytes and_(Bytes a, Bytes b) { return vandq_u8(a, b); }
