@@ -72,9 +72,9 @@ template <class T, class V = Vec>
     return V::load_first(v + i, n - i);
   } else {
     if (n >= V::kFloats) return V::keep_last(V::load(v + n - V::kFloats), n - i);
-    T part[V::kFloats] = {};
+    alignas(T) std::byte part[V::kFloats * sizeof(T)] = {};
     __builtin_memcpy(part, v + i, (n - i) * sizeof(T));
-    return V::load(part);
+    return V::load(reinterpret_cast<const T*>(part));
   }
 }
 
@@ -159,20 +159,19 @@ template <class Pair>
   return distance < 0 ? 0.0F : (distance < 2 ? distance : 2.0F);
 }
 
-inline double widened(float value) {
-  return static_cast<double>(value);
-}
-inline double widened(f16 value) {
-  return static_cast<double>(to_float(value));
-}
-inline double widened(bf16 value) {
-  return static_cast<double>(to_float(value));
-}
-inline double widened(std::int8_t value) {
-  return value;
-}
-inline double widened(std::uint8_t value) {
-  return value;
+// A component at any address. (The halves are made of their bits: their constructor is an inline
+// function of everybody's.)
+template <class T>
+double component(const std::byte* p) {
+  if constexpr (sizeof(T) == 2) {
+    std::uint16_t bits;
+    __builtin_memcpy(&bits, p, sizeof(bits));
+    return static_cast<double>(to_float(T{bits}));
+  } else {
+    T value;
+    __builtin_memcpy(&value, p, sizeof(value));
+    return static_cast<double>(value);
+  }
 }
 
 // The cosine where single precision has no room: norms near the ends of its range. Slow and rare.
@@ -183,12 +182,8 @@ template <class Q, class V>
   double q_square = 0;
   double v_square = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    Q q_part;
-    V v_part;
-    __builtin_memcpy(&q_part, static_cast<const std::byte*>(query) + i * sizeof(Q), sizeof(Q));
-    __builtin_memcpy(&v_part, row + i * sizeof(V), sizeof(V));
-    const double q = widened(q_part);
-    const double v = widened(v_part);
+    const double q = component<Q>(static_cast<const std::byte*>(query) + i * sizeof(Q));
+    const double v = component<V>(row + i * sizeof(V));
     dot += q * v;
     q_square += q * q;
     v_square += v * v;
