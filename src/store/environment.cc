@@ -325,10 +325,6 @@ void Environment::close() noexcept {
   stop();
 }
 
-void Environment::abandon() noexcept {
-  env_ = nullptr;
-}
-
 // -- transactions ---------------------------------------------------------------------------------
 
 Status Environment::begin_read(MDB_txn** txn) const noexcept {
@@ -515,7 +511,7 @@ Result<EnvironmentStats> Environment::stats() const {
     return Status();
   });
   if (!status.ok()) return status;
-  stats.commits = commits_.load(std::memory_order_relaxed);
+  stats.commits = commits();
   stats.grown = grown_.load(std::memory_order_relaxed);
   return stats;
 }

@@ -155,11 +155,12 @@ class Environment {
   // file or the new one is there.
   Status compact();
 
-  // Waits for transactions under way. Every later call is `closed`.
+  // Waits for transactions under way. Every later call is `closed`. Not in a forked child: there
+  // the environment is the parent's, and is to be left alone for ever.
   void close() noexcept;
 
-  // In a forked child: forgets the environment without touching what belongs to the parent.
-  void abandon() noexcept;
+  // Transactions committed since it was opened.
+  std::uint64_t commits() const noexcept { return commits_.load(std::memory_order_relaxed); }
 
   Result<EnvironmentStats> stats() const;
 

@@ -65,6 +65,13 @@ Result<Bytes> Reading::payload(std::uint32_t collection, Key key) const {
   return transaction_.get(Table::payloads, RowKey(collection, key));
 }
 
+Result<Key> Reading::name_id(std::uint32_t collection, std::string_view name) const {
+  const Result<Bytes> id = transaction_.get(Table::names, NameKey(collection, name));
+  if (!id.ok()) return id.error();
+  if (id->size() != sizeof(Key)) return damaged("the id of a byte-string key is damaged");
+  return get_le<Key>(id->data());
+}
+
 Status Reading::each_collection(
     FunctionRef<bool(std::string_view, const CollectionRecord&)> visit) const {
   Cursor cursor(transaction_, Table::collections);
@@ -174,13 +181,9 @@ Result<bool> Commit::remove(Key key) {
 }
 
 Result<Key> Commit::find_name(std::string_view name) const {
-  const Result<Bytes> id = transaction_.get(Table::names, NameKey(collection_, name));
-  if (!id.ok()) {
-    if (id.error().code() == Code::not_found) return Key{0};
-    return id.error();
-  }
-  if (id->size() != sizeof(Key)) return damaged("the id of a byte-string key is damaged");
-  return get_le<Key>(id->data());
+  const Result<Key> id = Reading(transaction_).name_id(collection_, name);
+  if (!id.ok() && id.error().code() == Code::not_found) return Key{0};
+  return id;
 }
 
 Result<Key> Commit::add_name(std::string_view name) {
@@ -285,7 +288,7 @@ Result<CollectionRecord> Store::create_collection(std::string_view name,
   return record;
 }
 
-Status Store::drop_collection(std::string_view name) {
+Result<std::uint32_t> Store::drop_collection(std::string_view name) {
   CollectionRecord record;
   const Status status = environment_->write([&](Transaction& transaction) -> Status {
     const Result<CollectionRecord> present = Reading(transaction).collection(name);
@@ -295,7 +298,8 @@ Status Store::drop_collection(std::string_view name) {
     if (!removed.ok()) return removed.error();
     return transaction.put(Table::dropped, CollectionKey(record.id), {});
   });
-  return status.ok() ? remove_rows(record.id) : status;
+  if (!status.ok()) return status;
+  return record.id;
 }
 
 Status Store::remove_rows(std::uint32_t collection) {

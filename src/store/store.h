@@ -31,6 +31,9 @@ class Reading {
   Result<Bytes> vector(std::uint32_t collection, Key key) const;
   Result<Bytes> payload(std::uint32_t collection, Key key) const;
 
+  // The id of a byte-string key; not_found.
+  Result<Key> name_id(std::uint32_t collection, std::string_view name) const;
+
   // Names in ascending order of bytes.
   Status each_collection(FunctionRef<bool(std::string_view, const CollectionRecord&)> visit) const;
   // Keys ascending, from `first` on.
@@ -113,9 +116,13 @@ class Store {
   Result<CollectionRecord> create_collection(std::string_view name,
                                              const CollectionOptions& options);
 
-  // The name is free when this returns; the rows follow in transactions of bounded size.
-  // not_found when there is no such collection.
-  Status drop_collection(std::string_view name);
+  // Takes the name from the collection, which is then gone for every later open; its id is
+  // returned. not_found when there is no such collection.
+  Result<std::uint32_t> drop_collection(std::string_view name);
+
+  // The second half of a drop, in transactions of bounded size. When it fails, the next open of the
+  // store goes on with it.
+  Status remove_rows(std::uint32_t collection);
 
   // Forgets the log up to and including `through`.
   Status trim_log(std::uint32_t collection, std::uint64_t through);
@@ -128,7 +135,6 @@ class Store {
   explicit Store(std::unique_ptr<Environment> environment) noexcept
       : environment_(std::move(environment)) {}
 
-  Status remove_rows(std::uint32_t collection);
   Status finish_drops();
 
   std::unique_ptr<Environment> environment_;

@@ -271,13 +271,27 @@ TEST(Store, ADroppedCollectionLeavesNoRows) {
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i;
   ASSERT_TRUE(put(*store, 1, keys, 16, 'a').ok());
   ASSERT_TRUE(put(*store, 2, {1, 2}, 16, 'b').ok());
-  ASSERT_TRUE(store->drop_collection("a").ok());
-  EXPECT_EQ(store->drop_collection("a").code(), Code::not_found);
+  EXPECT_EQ(*store->drop_collection("a"), 1U);
+  EXPECT_EQ(store->drop_collection("a").error().code(), Code::not_found);
+  ASSERT_TRUE(store->remove_rows(1).ok());
   EXPECT_TRUE(vectors_of(*store, 1).empty());
   EXPECT_EQ(vectors_of(*store, 2).size(), 2U);
   const Result<CollectionRecord> again = store->create_collection("a", kOptions);
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->id, 3U);
+}
+
+TEST(Store, AnInterruptedDropIsFinishedAtTheNextOpen) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  {
+    const auto store = opened(folder.path());
+    ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+    ASSERT_TRUE(put(*store, 1, {1, 2, 3}, 16, 'a').ok());
+    EXPECT_EQ(*store->drop_collection("a"), 1U);
+    EXPECT_EQ(vectors_of(*store, 1).size(), 3U);
+  }
+  EXPECT_TRUE(vectors_of(*opened(folder.path()), 1).empty());
 }
 
 TEST(Store, CompactingGivesSpaceBackAndLosesNothing) {
@@ -290,7 +304,8 @@ TEST(Store, CompactingGivesSpaceBackAndLosesNothing) {
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i;
   ASSERT_TRUE(put(*store, 1, keys, 1000, 'a').ok());
   ASSERT_TRUE(put(*store, 2, {1, 2}, 16, 'b').ok());
-  ASSERT_TRUE(store->drop_collection("a").ok());
+  EXPECT_EQ(*store->drop_collection("a"), 1U);
+  ASSERT_TRUE(store->remove_rows(1).ok());
   const std::uint64_t before = store->environment().stats()->disk_bytes;
   ASSERT_TRUE(store->environment().compact().ok());
   const std::uint64_t after = store->environment().stats()->disk_bytes;

@@ -1,0 +1,693 @@
+// collection_state.cc - what the handles of an open collection do, and the leader's steps of a
+// write.
+#include "db/collection_state.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "base/epoch.h"
+#include "base/fork.h"
+#include "db/calls.h"
+#include "db/database_state.h"
+
+namespace skerry {
+namespace {
+
+constexpr std::uint64_t kPayloadBytesMax = (std::uint64_t{1} << 32) - 1;
+
+// An image is due when the log has this many changes, or half as many as there are live vectors:
+// then replaying it would cost about as much as the image saves. See docs/adr.
+constexpr std::uint64_t kLogEntriesBeforeImage = 100'000;
+
+std::uint64_t entries_before_image(std::uint64_t live) noexcept {
+  return std::max(kLogEntriesBeforeImage, live / 2);
+}
+
+// What a search of a collection with byte-string keys needs beside the engine's own. A filter's
+// callback may search again on the same thread, so each depth has its own.
+struct NameScratch {
+  std::vector<Hit> hits;
+  std::vector<Key> ids;
+};
+
+class ScratchLease {
+ public:
+  ScratchLease() : depth_(depth()) {
+    if (depth_ == pool().size()) pool().push_back(std::make_unique<NameScratch>());
+    ++depth();
+  }
+  ~ScratchLease() { --depth(); }
+  ScratchLease(const ScratchLease&) = delete;
+  ScratchLease& operator=(const ScratchLease&) = delete;
+
+  NameScratch& operator*() noexcept { return *pool()[depth_]; }
+
+ private:
+  static std::vector<std::unique_ptr<NameScratch>>& pool() {
+    thread_local std::vector<std::unique_ptr<NameScratch>> pool;
+    return pool;
+  }
+  static std::size_t& depth() {
+    thread_local std::size_t depth = 0;
+    return depth;
+  }
+
+  std::size_t depth_;
+};
+
+Status closed() noexcept {
+  return Status(Code::closed, "the collection or its database is closed");
+}
+Status no_memory() noexcept {
+  return Status(Code::out_of_memory, "no memory for the call");
+}
+
+}  // namespace
+
+CollectionState::CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
+                                 const CollectionOptions& options)
+    : database_(std::move(database)),
+      name_(name),
+      generation_(fork_generation()),
+      options_(options) {
+  if (options_.index.metric != Metric::custom) {
+    options_.index.custom = {};
+  } else if (options_.index.custom.call == nullptr) {
+    options_.index.custom = database_->options().custom;
+  }
+}
+
+CollectionState::~CollectionState() {
+  // In a forked child the index's memory is a copy, and its locks may be held by nobody.
+  if (generation_ != fork_generation()) static_cast<void>(engine_.release());
+}
+
+Result<std::shared_ptr<CollectionState>> CollectionState::create(
+    const std::shared_ptr<DatabaseState>& database, std::string_view name,
+    const CollectionOptions& options) {
+  std::shared_ptr<CollectionState> state(new CollectionState(database, name, options));
+  Result<std::unique_ptr<Engine>> engine =
+      Engine::create(state->options_.index, options.byte_keys ? state->book_.order() : KeyOrder());
+  if (!engine.ok()) return engine.error();
+  state->engine_ = std::move(*engine);
+  state->image_due_at_ = kLogEntriesBeforeImage;
+  return state;
+}
+
+Result<std::shared_ptr<CollectionState>> CollectionState::open(
+    const std::shared_ptr<DatabaseState>& database, std::string_view name,
+    const store::CollectionRecord& record) {
+  std::shared_ptr<CollectionState> state(new CollectionState(database, name, record.options));
+  state->id_ = record.id;
+  const Status status = state->recover();
+  if (!status.ok()) return status;
+  state->image_due_at_ = entries_before_image(state->engine_->size());
+  return state;
+}
+
+// -- checks ---------------------------------------------------------------------------------------
+
+Status CollectionState::alive() const noexcept {
+  if (closed_.load(std::memory_order_acquire) || generation_ != fork_generation()) {
+    return closed();
+  }
+  return Status();
+}
+
+Status CollectionState::check_kind(bool by_name) const noexcept {
+  if (by_name == options_.byte_keys) return Status();
+  return by_name
+             ? Status(Code::invalid_argument, "the collection has 64-bit keys, not byte strings")
+             : Status(Code::invalid_argument, "the collection has byte-string keys");
+}
+
+Status CollectionState::check_filter(const Filter& filter) const noexcept {
+  switch (filter.kind()) {
+    case Filter::Kind::none:
+      return Status();
+    case Filter::Kind::predicate:
+    case Filter::Kind::only:
+    case Filter::Kind::except:
+      return check_kind(false);
+    case Filter::Kind::name_predicate:
+    case Filter::Kind::only_names:
+    case Filter::Kind::except_names:
+      return check_kind(true);
+  }
+  return Status(Code::invalid_argument, "there is no such kind of filter");
+}
+
+// -- writing: the caller's thread
+// -------------------------------------------------------------------
+
+Status CollectionState::check_write(const Request& request, bool by_name,
+                                    bool single) const noexcept {
+  if (inside_filter()) {
+    return Status(Code::invalid_argument, "a filter's callback may read but not write");
+  }
+  Status status = check_kind(by_name);
+  if (!status.ok()) return status;
+  if (database_->options().read_only) {
+    return Status(Code::read_only, "the database was opened read-only");
+  }
+  for (std::size_t i = 0; i < request.names.size(); ++i) {
+    const std::size_t size = request.names[i].size();
+    if (size >= 1 && size <= kMaxKeyBytes) continue;
+    return single ? Status(Code::invalid_argument,
+                           "a byte-string key has 1 to 480 bytes, given {b}", 0, size)
+                  : Status(Code::invalid_argument,
+                           "row {b}: a byte-string key has 1 to 480 bytes, given {a}", size, i);
+  }
+  return request.kind == Request::Kind::remove ? status : check_rows(request, single);
+}
+
+Status CollectionState::check_rows(const Request& request, bool single) const noexcept {
+  if (request.rows() != request.vectors.rows()) {
+    return Status(Code::invalid_argument, "expected one key a vector: {a} keys, {b} vectors",
+                  request.rows(), request.vectors.rows());
+  }
+  if (!request.payloads.empty() && request.payloads.size() != request.rows()) {
+    return Status(Code::invalid_argument, "expected one payload a row: {a} rows, {b} payloads",
+                  request.rows(), request.payloads.size());
+  }
+  for (std::size_t i = 0; i < request.payloads.size(); ++i) {
+    if (request.payloads[i].size() <= kPayloadBytesMax) continue;
+    return Status(Code::invalid_argument, "row {b}: a payload has at most 2^32 - 1 bytes", 0, i);
+  }
+  return single ? engine_->check(request.vectors.row(0)) : engine_->check(request.vectors);
+}
+
+Status CollectionState::write(Request& request, bool by_name, bool single) {
+  {
+    EpochGuard guard;
+    Status status = alive();
+    if (status.ok()) status = check_write(request, by_name, single);
+    if (!status.ok() || request.rows() == 0) return status;
+  }
+  request.collection = this;
+  try {
+    database_->submit(request);
+  } catch (const std::bad_alloc&) {
+    return no_memory();
+  }
+  if (request.status.ok()) save_image_when_due();
+  return request.status;
+}
+
+// -- writing: the leader, under the commit lock
+// ----------------------------------------------------
+
+void CollectionState::admit(Request& request) noexcept {
+  request.admitted = false;
+  request.status = sealed_ ? closed() : alive();
+  if (!request.status.ok()) return;
+  book_.reclaim();
+  if (request.kind != Request::Kind::remove) {
+    try {
+      request.status = engine_->reserve(request.rows());
+    } catch (const std::bad_alloc&) {
+      request.status = no_memory();
+    }
+  }
+  request.admitted = request.status.ok();
+}
+
+void CollectionState::give_up(Request& request) noexcept {
+  if (request.admitted && request.kind != Request::Kind::remove) engine_->release(request.rows());
+  request.admitted = false;
+}
+
+Status CollectionState::write_rows(store::Commit& commit, Request& request, bool alone) {
+  request.status = Status();
+  request.removed = 0;
+  request.sequence = 0;
+  request.ids.clear();
+  request.fresh.clear();
+  Status status = commit.turn_to(id_);
+  if (!status.ok()) return status;
+
+  if (request.kind == Request::Kind::remove) {
+    for (const std::string_view name : request.names) {
+      const Result<Key> id = commit.find_name(name);
+      if (!id.ok()) return id.error();
+      if (*id == 0) continue;
+      status = commit.remove_name(name, *id);
+      if (!status.ok()) return status;
+      request.ids.push_back(*id);
+    }
+    for (const Key key : request.numbers()) {
+      const Result<bool> removed = commit.remove(key);
+      if (!removed.ok()) return removed.error();
+      if (*removed) ++request.removed;
+    }
+    commit_gone += request.ids.size();
+    book_.reserve(commit_fresh, commit_gone);
+    if (request.removed == 0) return Status();
+    const Result<std::uint64_t> sequence = commit.log(store::LogKind::removals, request.numbers());
+    if (sequence.ok()) request.sequence = *sequence;
+    return sequence.status();
+  }
+
+  if (request.kind == Request::Kind::insert) {
+    for (std::size_t i = 0; i < request.rows(); ++i) {
+      bool present = false;
+      if (options_.byte_keys) {
+        const Result<Key> id = commit.find_name(request.names[i]);
+        if (!id.ok()) return id.error();
+        present = *id != 0;
+      } else if (alone) {
+        present = engine_->contains(request.keys[i]);
+      } else {
+        // An earlier request of this commit may have put it there or taken it away.
+        const Result<bool> found = commit.contains(request.keys[i]);
+        if (!found.ok()) return found.error();
+        present = *found;
+      }
+      if (!present) continue;
+      request.status = request.rows() == 1
+                           ? Status(Code::already_exists, "the key is present")
+                           : Status(Code::already_exists, "row {b}: the key is present", 0, i);
+      return Status();
+    }
+  }
+  request.ids.reserve(request.names.size());
+  for (const std::string_view name : request.names) {
+    Result<Key> id = commit.find_name(name);
+    if (id.ok() && *id == 0) {
+      id = commit.add_name(name);
+      if (id.ok()) request.fresh.push_back(make_key_record(*id, name));
+    }
+    if (!id.ok()) return id.error();
+    request.ids.push_back(*id);
+  }
+  commit_fresh += request.fresh.size();
+  book_.reserve(commit_fresh, commit_gone);
+
+  const std::span<const Key> keys = request.numbers();
+  const std::size_t bytes = vector_bytes(options_.index.scalar, options_.index.dimension);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const Result<store::Transaction::Room> room = commit.put_vector(keys[i], bytes);
+    if (!room.ok()) return room.error();
+    engine_->store(request.vectors.row(i), room->bytes);
+    const Payload payload = request.payloads.empty() ? Payload() : request.payloads[i];
+    status = commit.put_payload(keys[i], payload, room->fresh);
+    if (!status.ok()) return status;
+  }
+  const Result<std::uint64_t> sequence = commit.log(store::LogKind::upserts, keys);
+  if (sequence.ok()) request.sequence = *sequence;
+  return sequence.status();
+}
+
+void CollectionState::publish(Request& request) noexcept {
+  if (request.sequence == 0) return;
+  for (KeyRecordPtr& record : request.fresh) book_.add(std::move(record));
+  const bool removal = request.kind == Request::Kind::remove;
+  engine_->publish({request.numbers(), request.vectors, removal}, request.sequence,
+                   request.threads);
+  if (removal) {
+    for (const Key id : request.ids) book_.remove(id);
+  }
+  log_entries_.fetch_add(request.numbers().size(), std::memory_order_relaxed);
+}
+
+// -- reading --------------------------------------------------------------------------------------
+
+bool CollectionState::contains(Key key) const noexcept {
+  EpochGuard guard;
+  return alive().ok() && !options_.byte_keys && engine_->contains(key);
+}
+
+bool CollectionState::contains(std::string_view name) const noexcept {
+  EpochGuard guard;
+  if (!alive().ok() || !options_.byte_keys) return false;
+  const KeyRecord* record = book_.find(name);
+  return record != nullptr && engine_->contains(record->id);
+}
+
+std::uint64_t CollectionState::size() const noexcept {
+  EpochGuard guard;
+  return alive().ok() ? engine_->size() : 0;
+}
+
+Status CollectionState::get(Key key, std::span<float> out) const noexcept {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(false);
+  return status.ok() ? engine_->get(key, out) : status;
+}
+
+Status CollectionState::get(std::string_view name, std::span<float> out) const noexcept {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(true);
+  if (!status.ok()) return status;
+  const KeyRecord* record = book_.find(name);
+  return record != nullptr ? engine_->get(record->id, out) : Status(Code::not_found, "no such key");
+}
+
+Status CollectionState::get_bytes(Key key, std::span<std::byte> out) const noexcept {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(false);
+  return status.ok() ? engine_->get_bytes(key, out) : status;
+}
+
+Status CollectionState::get_bytes(std::string_view name, std::span<std::byte> out) const noexcept {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(true);
+  if (!status.ok()) return status;
+  const KeyRecord* record = book_.find(name);
+  return record != nullptr ? engine_->get_bytes(record->id, out)
+                           : Status(Code::not_found, "no such key");
+}
+
+Result<std::size_t> CollectionState::payload_of(const store::Reading& reading, Key key,
+                                                std::span<std::byte> out) const {
+  const Result<store::Bytes> payload = reading.payload(id_, key);
+  if (payload.ok()) {
+    std::memcpy(out.data(), payload->data(), std::min(out.size(), payload->size()));
+    return payload->size();
+  }
+  if (payload.error().code() != Code::not_found) return payload.error();
+  const Status present = reading.vector(id_, key).status();
+  if (present.ok()) return std::size_t{0};
+  return present.code() == Code::not_found ? Status(Code::not_found, "no such key") : present;
+}
+
+Result<std::size_t> CollectionState::get_payload(Key key, std::span<std::byte> out) const {
+  Status status = alive();
+  if (status.ok()) status = check_kind(false);
+  if (!status.ok()) return status;
+  Result<std::size_t> size = std::size_t{0};
+  status = database_->store().read([&](const store::Reading& reading) {
+    size = payload_of(reading, key, out);
+    return size.status();
+  });
+  return status.ok() ? size : status;
+}
+
+Result<std::size_t> CollectionState::get_payload(std::string_view name,
+                                                 std::span<std::byte> out) const {
+  Status status = alive();
+  if (status.ok()) status = check_kind(true);
+  if (!status.ok()) return status;
+  if (name.empty() || name.size() > kMaxKeyBytes) return Status(Code::not_found, "no such key");
+  Result<std::size_t> size = std::size_t{0};
+  status = database_->store().read([&](const store::Reading& reading) {
+    const Result<Key> id = reading.name_id(id_, name);
+    if (!id.ok()) {
+      return id.error().code() == Code::not_found ? Status(Code::not_found, "no such key")
+                                                  : id.error();
+    }
+    size = payload_of(reading, *id, out);
+    return size.status();
+  });
+  return status.ok() ? size : status;
+}
+
+Status CollectionState::for_each(FunctionRef<bool(Key)> visit) const {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(false);
+  if (!status.ok()) return status;
+  const VisitScope visiting;
+  return engine_->for_each(visit);
+}
+
+Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit) const {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(true);
+  if (!status.ok()) return status;
+  const VisitScope visiting;
+  return engine_->for_each([&](Key id) {
+    const KeyRecord* record = book_.find(id);
+    return record == nullptr || visit(record->name());
+  });
+}
+
+Result<SearchResult> CollectionState::search(VectorView query, std::span<Hit> hits,
+                                             const SearchOptions& options) const {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(false);
+  if (status.ok()) status = check_filter(options.filter);
+  if (!status.ok()) return status;
+  return engine_->search(query, hits, options);
+}
+
+Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span<Hit> hits,
+                                                   std::span<std::uint32_t> counts,
+                                                   const SearchOptions& options) const {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(false);
+  if (status.ok()) status = check_filter(options.filter);
+  if (!status.ok()) return status;
+  return engine_->search_batch(queries, hits, counts, options);
+}
+
+void CollectionState::copy_hit(const Hit& from, NamedHit& to) const noexcept {
+  const std::string_view name = book_.find(from.key)->name();
+  to.name.size = static_cast<std::uint16_t>(name.size());
+  std::memcpy(to.name.bytes, name.data(), name.size());
+  to.distance = from.distance;
+}
+
+template <class Search, class Copy>
+Result<SearchResult> CollectionState::with_names(const SearchOptions& options, std::size_t hits,
+                                                 Search search, Copy copy) const try {
+  EpochGuard guard;
+  Status status = alive();
+  if (status.ok()) status = check_kind(true);
+  if (status.ok()) status = check_filter(options.filter);
+  if (!status.ok()) return status;
+  ScratchLease lease;
+  NameScratch& scratch = *lease;
+  scratch.hits.resize(hits);
+  SearchOptions by_id = options;
+  const auto passes = [&](Key id) {
+    const KeyRecord* record = book_.find(id);
+    return record != nullptr && options.filter.passes(record->name());
+  };
+  switch (options.filter.kind()) {
+    case Filter::Kind::name_predicate:
+      by_id.filter = Filter::where(passes);
+      break;
+    case Filter::Kind::only_names:
+    case Filter::Kind::except_names: {
+      scratch.ids.clear();
+      for (const std::string_view name : options.filter.names()) {
+        const KeyRecord* record = book_.find(name);
+        if (record != nullptr) scratch.ids.push_back(record->id);
+      }
+      by_id.filter = options.filter.kind() == Filter::Kind::only_names
+                         ? Filter::only(scratch.ids)
+                         : Filter::except(scratch.ids);
+      break;
+    }
+    default:
+      break;
+  }
+  Result<SearchResult> result = search(std::span<Hit>(scratch.hits), by_id);
+  if (result.ok()) copy(scratch.hits.data(), *result);
+  return result;
+} catch (const std::bad_alloc&) {
+  return no_memory();
+}
+
+Result<SearchResult> CollectionState::search(VectorView query, std::span<NamedHit> hits,
+                                             const SearchOptions& options) const {
+  return with_names(
+      options, hits.size(),
+      [&](std::span<Hit> found, const SearchOptions& by_id) {
+        return engine_->search(query, found, by_id);
+      },
+      [&](const Hit* found, const SearchResult& result) {
+        for (std::size_t i = 0; i < result.count; ++i) copy_hit(found[i], hits[i]);
+      });
+}
+
+Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span<NamedHit> hits,
+                                                   std::span<std::uint32_t> counts,
+                                                   const SearchOptions& options) const {
+  return with_names(
+      options, hits.size(),
+      [&](std::span<Hit> found, const SearchOptions& by_id) {
+        return engine_->search_batch(queries, found, counts, by_id);
+      },
+      [&](const Hit* found, const SearchResult&) {
+        const std::size_t rows = queries.rows();
+        const std::size_t k = rows == 0 ? 0 : hits.size() / rows;
+        for (std::size_t row = 0; row < rows; ++row) {
+          for (std::size_t i = row * k; i < row * k + counts[row]; ++i) copy_hit(found[i], hits[i]);
+        }
+      });
+}
+
+// -- images, checks, numbers
+// ------------------------------------------------------------------------
+
+std::filesystem::path CollectionState::image_path() const {
+  return database_->images() / (std::to_string(id_) + ".image");
+}
+
+ImageTag CollectionState::image_tag() const noexcept {
+  const store::Identity& identity = database_->store().identity();
+  return {id_, {identity[0], identity[1]}};
+}
+
+Status CollectionState::save_image(bool only_if_changed) {
+  Status status = alive();
+  if (!status.ok()) return status;
+  if (database_->options().read_only) {
+    return Status(Code::read_only, "the database was opened read-only");
+  }
+  const std::shared_lock gate(gate_);
+  status = alive();
+  if (!status.ok()) return status;
+  const std::lock_guard lock(image_mutex_);
+  const std::uint64_t saved = image_sequence_.load(std::memory_order_relaxed);
+  if (only_if_changed && engine_->sequence() == saved) return status;
+  return save_image_now();
+}
+
+// Under image_mutex_. See database_state.h for the order of the steps.
+Status CollectionState::save_image_now() {
+  const std::uint64_t entries = log_entries_.load(std::memory_order_relaxed);
+  const std::uint64_t sequence = engine_->sequence();
+  Status status;
+  if (database_->options().use_images) {
+    if (database_->options().durability != Durability::commit) {
+      status = database_->store().environment().sync();
+    }
+    if (status.ok()) status = engine_->save(image_path(), image_tag());
+  }
+  if (status.ok()) {
+    image_sequence_.store(sequence, std::memory_order_relaxed);
+    status = database_->store().trim_log(id_, sequence);
+  }
+  if (status.ok()) log_entries_.fetch_sub(entries, std::memory_order_relaxed);
+  // After a failure the next try waits until as much has been logged again.
+  image_due_at_.store(
+      log_entries_.load(std::memory_order_relaxed) + entries_before_image(engine_->size()),
+      std::memory_order_relaxed);
+  return status;
+}
+
+void CollectionState::save_image_when_due() noexcept {
+  if (log_entries_.load(std::memory_order_relaxed) <
+      image_due_at_.load(std::memory_order_relaxed)) {
+    return;
+  }
+  const std::shared_lock gate(gate_);
+  if (!alive().ok()) return;
+  const std::unique_lock lock(image_mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return;  // somebody is saving one
+  try {
+    // The write that brought us here is durable whatever becomes of the image.
+    static_cast<void>(save_image_now());
+  } catch (const std::exception&) {
+    image_due_at_.fetch_add(kLogEntriesBeforeImage, std::memory_order_relaxed);
+  }
+}
+
+Result<VerifyReport> CollectionState::verify() const {
+  Status status = alive();
+  if (!status.ok()) return status;
+  if (inside_filter()) {
+    return Status(Code::invalid_argument, "a filter's callback cannot verify");
+  }
+  const std::shared_lock gate(gate_);
+  const std::lock_guard no_writers(database_->commit_mutex());
+  status = alive();
+  if (!status.ok()) return status;
+  VerifyReport report;
+  const Result<CheckReport> checked = engine_->check_invariants();
+  if (!checked.ok()) return checked.error();
+  report.index = *checked;
+
+  std::vector<std::byte> bytes(vector_bytes(options_.index.scalar, options_.index.dimension));
+  Status wrong;
+  status = database_->store().read([&](const store::Reading& reading) {
+    const Result<store::Counters> counters = reading.counters(id_);
+    if (!counters.ok()) return counters.error();
+    Status walk = reading.each_vector(id_, 0, [&](Key key, store::Bytes stored) {
+      if (stored.size() != bytes.size()) {
+        wrong = Status(Code::corruption, "the vector of key {b} has {a} bytes in the store",
+                       stored.size(), key);
+      } else if (!engine_->get_bytes(key, bytes).ok()) {
+        wrong = Status(Code::corruption, "key {b} is in the store but not in the index", 0, key);
+      } else if (std::memcmp(bytes.data(), stored.data(), bytes.size()) != 0) {
+        wrong = Status(Code::corruption, "key {b} has another vector in the index", 0, key);
+      } else if (options_.byte_keys && book_.find(key) == nullptr) {
+        wrong = Status(Code::corruption, "the byte-string key of id {b} is missing", 0, key);
+      }
+      ++report.vectors_compared;
+      return wrong.ok();
+    });
+    if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
+    walk = reading.each_payload(id_, [&](Key key, store::Bytes) {
+      if (!engine_->contains(key)) {
+        wrong = Status(Code::corruption, "key {b} has a payload but no vector", 0, key);
+      }
+      ++report.payloads;
+      return wrong.ok();
+    });
+    if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
+    if (counters->live != report.vectors_compared || engine_->size() != report.vectors_compared) {
+      return Status(Code::corruption, "the store holds {a} vectors, the index {b}",
+                    report.vectors_compared, engine_->size());
+    }
+    if (counters->payloads != report.payloads) {
+      return Status(Code::corruption, "the store holds {a} payloads and counts {b}",
+                    report.payloads, counters->payloads);
+    }
+    if (options_.byte_keys && book_.size() != report.vectors_compared) {
+      return Status(Code::corruption, "there are {a} byte-string keys for {b} vectors",
+                    book_.size(), report.vectors_compared);
+    }
+    return Status();
+  });
+  if (!status.ok()) return status;
+  return report;
+}
+
+Result<CollectionStats> CollectionState::stats() const {
+  Status status = alive();
+  if (!status.ok()) return status;
+  const std::shared_lock gate(gate_);
+  status = alive();
+  if (!status.ok()) return status;
+  CollectionStats stats;
+  stats.index = engine_->stats();
+  stats.opened = opened_;
+  stats.replayed = replayed_;
+  status = database_->store().read([&](const store::Reading& reading) {
+    const Result<store::Counters> counters = reading.counters(id_);
+    if (counters.ok()) {
+      stats.log_entries = counters->log_entries;
+      stats.payload_count = counters->payloads;
+    }
+    return counters.status();
+  });
+  if (!status.ok()) return status;
+  std::error_code absent;
+  const std::uintmax_t bytes = std::filesystem::file_size(image_path(), absent);
+  stats.image_bytes = absent ? 0 : bytes;
+  return stats;
+}
+
+void CollectionState::shut() noexcept {
+  closed_.store(true, std::memory_order_release);
+  const std::unique_lock gate(gate_);
+  const std::uint64_t tag = epoch_tag();
+  while (!epoch_passed(tag)) std::this_thread::yield();
+  engine_.reset();
+}
+
+}  // namespace skerry

@@ -1,0 +1,157 @@
+// collection_state.h - one open collection: its index, its names, and what all its handles share.
+//
+// Reading calls take no lock: they hold an EpochGuard, and shut() waits until every guard of its
+// moment is gone before it lets the index go. Calls that take long (image, verify, stats) hold
+// gate_ shared instead. Writing calls check their input on their own thread and go through
+// DatabaseState's queue. See database_state.h for the order of locks.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+
+#include "db/key_book.h"
+#include "db/writer_queue.h"
+#include "index/engine.h"
+#include "skerry/collection.h"
+#include "store/store.h"
+
+namespace skerry {
+
+class DatabaseState;
+
+class CollectionState {
+ public:
+  // A collection that was just made, or (open) one that the store holds: its index comes from the
+  // image and the log after it, or from the store's vectors. `custom` is for Metric::custom.
+  static Result<std::shared_ptr<CollectionState>> create(
+      const std::shared_ptr<DatabaseState>& database, std::string_view name,
+      const CollectionOptions& options);
+  static Result<std::shared_ptr<CollectionState>> open(
+      const std::shared_ptr<DatabaseState>& database, std::string_view name,
+      const store::CollectionRecord& record);
+
+  ~CollectionState();
+  CollectionState(const CollectionState&) = delete;
+  CollectionState& operator=(const CollectionState&) = delete;
+
+  const std::string& name() const noexcept { return name_; }
+  std::uint32_t id() const noexcept { return id_; }
+  const CollectionOptions& options() const noexcept { return options_; }
+
+  // After create(): the number that the store gave it. Before any other thread knows of it.
+  void set_id(std::uint32_t id) noexcept { id_ = id; }
+
+  // -- calls of the handles
+  // ------------------------------------------------------------------------ `by_name`: the
+  // caller's keys are byte strings; `single`: it has one row and no row numbers.
+  Status write(Request& request, bool by_name, bool single);
+  bool contains(Key key) const noexcept;
+  bool contains(std::string_view name) const noexcept;
+  std::uint64_t size() const noexcept;
+  Status get(Key key, std::span<float> out) const noexcept;
+  Status get(std::string_view name, std::span<float> out) const noexcept;
+  Status get_bytes(Key key, std::span<std::byte> out) const noexcept;
+  Status get_bytes(std::string_view name, std::span<std::byte> out) const noexcept;
+  Result<std::size_t> get_payload(Key key, std::span<std::byte> out) const;
+  Result<std::size_t> get_payload(std::string_view name, std::span<std::byte> out) const;
+  Status for_each(FunctionRef<bool(Key)> visit) const;
+  Status for_each_name(FunctionRef<bool(std::string_view)> visit) const;
+  Result<SearchResult> search(VectorView query, std::span<Hit> hits,
+                              const SearchOptions& options) const;
+  Result<SearchResult> search(VectorView query, std::span<NamedHit> hits,
+                              const SearchOptions& options) const;
+  Result<SearchResult> search_batch(MatrixView queries, std::span<Hit> hits,
+                                    std::span<std::uint32_t> counts,
+                                    const SearchOptions& options) const;
+  Result<SearchResult> search_batch(MatrixView queries, std::span<NamedHit> hits,
+                                    std::span<std::uint32_t> counts,
+                                    const SearchOptions& options) const;
+  Status save_image() { return save_image(false); }
+  Result<VerifyReport> verify() const;
+  Result<CollectionStats> stats() const;
+  Status alive() const noexcept;
+
+  // -- for the leader, under the commit lock ------------------------------------------------------
+  // Memory for the request's vectors; its status says why when there is none.
+  void admit(Request& request) noexcept;
+  // The request's rows. An error of the request alone goes into its status; what is returned is
+  // an error of the store. `alone`: no earlier request of this commit is of this collection.
+  Status write_rows(store::Commit& commit, Request& request, bool alone);
+  // What was committed becomes visible.
+  void publish(Request& request) noexcept;
+  // The memory of a request that will not be published.
+  void give_up(Request& request) noexcept;
+  // No write is accepted from now on; reading goes on.
+  void seal() noexcept { sealed_ = true; }
+
+  // The number of the last commit in which a request of this collection was written, and the
+  // names that it adds.
+  std::uint64_t commit_number = 0;
+  std::size_t commit_fresh = 0;
+  std::size_t commit_gone = 0;
+
+  // -- for close, checkpoint and drop -------------------------------------------------------------
+  Status save_image_if_changed() { return save_image(true); }
+  // Waits for calls under way, then lets the index go.
+  void shut() noexcept;
+  std::filesystem::path image_path() const;
+
+ private:
+  CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
+                  const CollectionOptions& options);
+
+  // recovery.cc
+  Status recover();
+  Status read_names();
+  Status load_image(const store::Counters& counters);
+  Status replay(std::uint64_t after, const store::Counters& counters);
+  Status rebuild(const store::Counters& counters);
+  Status discard_image(Opened why);
+
+  ImageTag image_tag() const noexcept;
+  Status save_image(bool only_if_changed);
+  Status save_image_now();
+  void save_image_when_due() noexcept;
+  Status check_kind(bool by_name) const noexcept;
+  Status check_filter(const Filter& filter) const noexcept;
+  Status check_write(const Request& request, bool by_name, bool single) const noexcept;
+  Status check_rows(const Request& request, bool single) const noexcept;
+  Result<std::size_t> payload_of(const store::Reading& reading, Key key,
+                                 std::span<std::byte> out) const;
+  // Runs `search(hits, options)` with scratch hits and a filter of ids, under a guard that is still
+  // held by `copy(hits, result)`.
+  template <class Search, class Copy>
+  Result<SearchResult> with_names(const SearchOptions& options, std::size_t hits, Search search,
+                                  Copy copy) const;
+  void copy_hit(const Hit& from, NamedHit& to) const noexcept;
+
+  // Set at construction (id_ and engine_ before anybody else knows of the collection; engine_ is
+  // let go by shut() when nobody reads).
+  const std::shared_ptr<DatabaseState> database_;
+  const std::string name_;
+  const std::uint64_t generation_;  // of forks
+  std::uint32_t id_ = 0;
+  CollectionOptions options_;  // with the custom function
+  Opened opened_ = Opened::created;
+  std::uint64_t replayed_ = 0;
+  std::unique_ptr<Engine> engine_;
+
+  KeyBook book_;  // byte keys only; written under the commit lock
+
+  bool sealed_ = false;  // under the commit lock
+  std::atomic<bool> closed_{false};
+  mutable std::shared_mutex gate_;  // exclusive: shut()
+
+  std::mutex image_mutex_;                        // one image at a time
+  std::atomic<std::uint64_t> image_sequence_{0};  // the image on disk holds at least this
+  std::atomic<std::uint64_t> log_entries_{0};     // of the store's log, about
+  std::atomic<std::uint64_t> image_due_at_{0};    // entries at which an image is due
+};
+
+}  // namespace skerry

@@ -1,0 +1,94 @@
+// database.cc - the front door of a database: one line a call.
+#include "skerry/database.h"
+
+#include <new>
+
+#include "db/database_state.h"
+
+namespace skerry {
+namespace {
+
+// No exception crosses the door: ours are for want of memory, the library's own for paths.
+template <class Call>
+auto guarded(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return Status(Code::out_of_memory, "no memory for the call");
+  } catch (const std::filesystem::filesystem_error& error) {
+    return Status(Code::io_error, "the file system refused: {e}",
+                  static_cast<std::uint64_t>(error.code().value()));
+  }
+}
+
+// The same, through a handle that may have been moved from or belong to another process.
+template <class Call>
+auto guarded(const std::shared_ptr<DatabaseState>& state, Call call) -> decltype(call(*state)) {
+  if (state == nullptr) return Status(Code::closed, "the handle was moved from");
+  const Status status = state->alive();
+  if (!status.ok()) return status;
+  return guarded([&] { return call(*state); });
+}
+
+}  // namespace
+
+Result<Database> Database::open(const std::filesystem::path& folder,
+                                const DatabaseOptions& options) {
+  return guarded([&]() -> Result<Database> {
+    Result<std::shared_ptr<DatabaseState>> state = DatabaseState::open(folder, options);
+    if (!state.ok()) return state.error();
+    return Database(std::move(*state));
+  });
+}
+
+Database::Database(std::shared_ptr<DatabaseState> state) noexcept : state_(std::move(state)) {}
+Database::Database(Database&&) noexcept = default;
+
+Database& Database::operator=(Database&& other) noexcept {
+  if (this != &other) {
+    static_cast<void>(close());
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+Database::~Database() {
+  static_cast<void>(close());
+}
+
+Result<Collection> Database::create(std::string_view name, const CollectionOptions& options) {
+  return guarded(state_, [&](DatabaseState& state) { return state.create(name, options); });
+}
+Result<Collection> Database::open_collection(std::string_view name) {
+  return guarded(state_, [&](DatabaseState& state) { return state.open_collection(name); });
+}
+Result<Collection> Database::open_or_create(std::string_view name,
+                                            const CollectionOptions& options) {
+  return guarded(state_, [&](DatabaseState& state) { return state.open_or_create(name, options); });
+}
+Status Database::drop(std::string_view name) {
+  return guarded(state_, [&](DatabaseState& state) { return state.drop(name); });
+}
+Result<std::vector<std::string>> Database::list() const {
+  return guarded(state_, [](DatabaseState& state) { return state.list(); });
+}
+Status Database::sync() {
+  return guarded(state_, [](DatabaseState& state) { return state.sync(); });
+}
+Status Database::checkpoint() {
+  return guarded(state_, [](DatabaseState& state) { return state.checkpoint(); });
+}
+Status Database::backup(const std::filesystem::path& folder) const {
+  return guarded(state_, [&](DatabaseState& state) { return state.backup(folder); });
+}
+Status Database::compact() {
+  return guarded(state_, [](DatabaseState& state) { return state.compact(); });
+}
+Status Database::close() {
+  return guarded(state_, [](DatabaseState& state) { return state.close(); });
+}
+Result<DatabaseStats> Database::stats() const {
+  return guarded(state_, [](DatabaseState& state) { return state.stats(); });
+}
+
+}  // namespace skerry

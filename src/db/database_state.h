@@ -1,0 +1,142 @@
+// database_state.h - one open folder: its lock, its store, its collections and the line of writers.
+//
+// A write, and what is true if the power goes at each step:
+//
+//   1. checked on the caller's thread, then in line             nothing happened
+//   2. the leader reserves memory in the engine                 nothing happened
+//   3. one LMDB transaction for the group: vectors, payloads,   the old root: nothing happened;
+//      names, log, counters; commit syncs it                    the new root: all of it
+//   4. published to the engines, request by request             all of it; open replays the log
+//   5. the callers are woken                                    all of it
+//
+// Steps 1 to 3 may fail and show nothing; 4 cannot fail. A reader of the index sees a write only
+// after 3: durable before visible.
+//
+// An image, and what is true at each step (recovery.cc is the other half of this table):
+//
+//   1. the store is synced                         an image is never ahead of what power loss
+//   leaves,
+//   2. the engine writes `images/<id>.image`       unless durability is none or interval: then an
+//      beside, syncs it, renames it                image with a number beyond the store's is
+//      "stale"
+//   3. the log up to the number read before 2      and is removed before anything else is written;
+//      is removed from the store                   the log holds every change after `trimmed`, so
+//      an
+//                                                  image at or after `trimmed` can be caught up
+//
+// Locks are taken in this order, and none twice:
+//
+//   an entry's mutex (open, create, drop of one name)
+//     -> collection: gate_ shared (long calls)  /  exclusive (shut)
+//       -> commit_mutex_          one leader; verify, drop and close exclude writers with it
+//         -> collection: image_mutex_
+//           -> store: write_mutex_ -> turnstile_ -> map_lock_
+//             -> engine: its writer lock
+//
+// The queue's own mutex is held for moments and never while another is asked for. The search path
+// takes none of these. Waiting for epochs is done with none of them held but an entry's and gate_.
+#pragma once
+
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "db/collection_state.h"
+#include "db/folder_lock.h"
+#include "db/writer_queue.h"
+#include "skerry/database.h"
+#include "store/store.h"
+
+namespace skerry {
+
+class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
+ public:
+  static Result<std::shared_ptr<DatabaseState>> open(const std::filesystem::path& folder,
+                                                     const DatabaseOptions& options);
+  ~DatabaseState();
+  DatabaseState(const DatabaseState&) = delete;
+  DatabaseState& operator=(const DatabaseState&) = delete;
+
+  Result<Collection> create(std::string_view name, const CollectionOptions& options);
+  Result<Collection> open_collection(std::string_view name);
+  Result<Collection> open_or_create(std::string_view name, const CollectionOptions& options);
+  Status drop(std::string_view name);
+  Result<std::vector<std::string>> list() const;
+  Status sync();
+  Status checkpoint();
+  Status backup(const std::filesystem::path& folder) const;
+  Status compact();
+  Status close();
+  Result<DatabaseStats> stats() const;
+
+  // -- for collections ----------------------------------------------------------------------------
+  const DatabaseOptions& options() const noexcept { return options_; }
+  store::Store& store() noexcept { return *store_; }
+  const store::Store& store() const noexcept { return *store_; }
+  std::filesystem::path images() const { return folder_ / "images"; }
+  Status alive() const noexcept;
+
+  // Commits the request with whatever else waits, and publishes it.
+  void submit(Request& request);
+
+  // Held by the leader from the look at the engines to the publishing.
+  std::mutex& commit_mutex() noexcept { return commit_mutex_; }
+
+ private:
+  // A name that was asked for. Never removed, so that two openers of a name meet at its mutex.
+  struct Entry {
+    std::mutex mutex;
+    std::shared_ptr<CollectionState> state;  // null: not open
+  };
+
+  DatabaseState(std::filesystem::path folder, const DatabaseOptions& options);
+
+  Status start();
+  Status make_store();
+  void start_syncing();
+  void stop_syncing();
+
+  std::shared_ptr<Entry> entry_of(std::string_view name);
+  std::vector<std::shared_ptr<CollectionState>> open_states();
+  Result<Collection> open_entry(Entry& entry, std::string_view name);
+  Result<Collection> create_entry(Entry& entry, std::string_view name,
+                                  const CollectionOptions& options);
+
+  void commit(std::span<Request* const> group) noexcept;
+  Status store_group(std::span<Request* const> group) noexcept;
+  void finish(std::span<Request* const> group, Status status) noexcept;
+
+  // Set by open().
+  const std::filesystem::path folder_;
+  const DatabaseOptions options_;
+  const std::uint64_t generation_;  // of forks
+  FolderLock lock_;
+  std::unique_ptr<store::Store> store_;
+
+  std::atomic<bool> closing_{false};
+  std::mutex close_mutex_;
+
+  std::mutex entries_mutex_;
+  std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries_;
+
+  WriterQueue queue_;
+  std::mutex commit_mutex_;
+  std::uint64_t commit_number_ = 0;  // under commit_mutex_
+
+  // Durability::interval: syncs the store now and then.
+  struct Syncing {
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool stop = false;
+    std::thread thread;
+  };
+  std::unique_ptr<Syncing> syncing_;
+};
+
+}  // namespace skerry

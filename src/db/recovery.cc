@@ -1,0 +1,246 @@
+// recovery.cc - where does the index in memory come from when a collection is opened?
+//
+//   image loads, fits the store and is at or after `trimmed`?   the image, and the log after it
+//   no image                                                    rebuilt from the vectors: absent
+//   of another store or collection, too old, or too new         rebuilt: stale
+//   fails its checks, or the count afterwards is wrong          rebuilt: damaged
+//
+// An image that does not fit is removed before anything else is written: its number could be within
+// the log of a later day, and then it would be believed. Deleting an image is always safe.
+//
+// Replaying looks at the log only for which keys changed after the image, in what order; their
+// final state is read from the vectors. It needs as many sequence numbers as there are changes, and
+// has them: each change in the log has one.
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+#include <vector>
+
+#include "base/files.h"
+#include "db/collection_state.h"
+#include "db/database_state.h"
+
+namespace skerry {
+namespace {
+
+// Vectors copied out of the store for one step of a rebuild.
+constexpr std::size_t kBytesAtOnce = 64 << 20;
+constexpr std::size_t kRowsAtOnceMax = 65536;
+
+// Rows on their way from the store to the engine.
+class Rows {
+ public:
+  Rows(Scalar scalar, std::size_t dimension)
+      : scalar_(scalar),
+        dimension_(dimension),
+        bytes_(vector_bytes(scalar, dimension)),
+        limit_(std::clamp(kBytesAtOnce / bytes_, std::size_t{1}, kRowsAtOnceMax)) {}
+
+  bool is_full() const noexcept { return keys_.size() == limit_; }
+  bool is_empty() const noexcept { return keys_.empty(); }
+  std::size_t size() const noexcept { return keys_.size(); }
+  Key last_key() const noexcept { return keys_.back(); }
+
+  // False when the bytes are not a vector of ours.
+  bool add(Key key, store::Bytes vector) {
+    if (vector.size() != bytes_) return false;
+    keys_.push_back(key);
+    data_.insert(data_.end(), vector.begin(), vector.end());
+    return true;
+  }
+
+  // Shows them in the engine as of `sequence` and forgets them.
+  Status publish(Engine& engine, std::uint64_t sequence, std::uint32_t threads) {
+    const Status status = engine.reserve(keys_.size());
+    if (!status.ok()) return status;
+    const MatrixView vectors(data_.data(), scalar_, keys_.size(), dimension_);
+    engine.publish({keys_, vectors, false}, sequence, threads);
+    keys_.clear();
+    data_.clear();
+    return status;
+  }
+
+ private:
+  Scalar scalar_;
+  std::size_t dimension_;
+  std::size_t bytes_;
+  std::size_t limit_;
+  std::vector<Key> keys_;
+  std::vector<std::byte> data_;
+};
+
+Status wrong_length() noexcept {
+  return Status(Code::corruption, "a vector of the store has a wrong length");
+}
+
+// How an image that could not be used is called; success: it is our memory that lacks.
+bool is_stale(Code code) noexcept {
+  return code == Code::incompatible;
+}
+
+}  // namespace
+
+Status CollectionState::recover() {
+  store::Counters counters;
+  Status status = database_->store().read([&](const store::Reading& reading) {
+    const Result<store::Counters> found = reading.counters(id_);
+    if (found.ok()) counters = *found;
+    return found.status();
+  });
+  if (status.ok() && options_.byte_keys) status = read_names();
+  if (!status.ok()) return status;
+  log_entries_ = counters.log_entries;
+
+  opened_ = Opened::rebuilt_absent;
+  if (counters.sequence == 0) {
+    opened_ = Opened::created;
+  } else if (database_->options().use_images) {
+    status = load_image(counters);
+    if (!status.ok() || engine_ != nullptr) return status;
+  }
+  return rebuild(counters);
+}
+
+Status CollectionState::read_names() {
+  return database_->store().read([&](const store::Reading& reading) {
+    return reading.each_name(id_, [&](Key id, std::string_view name) {
+      KeyRecordPtr record = make_key_record(id, name);
+      book_.reserve(1, 0);
+      book_.add(std::move(record));
+      return true;
+    });
+  });
+}
+
+// On success engine_ is set, or opened_ says why the image is of no use.
+Status CollectionState::load_image(const store::Counters& counters) {
+  const ImageTag tag = image_tag();
+  Result<std::unique_ptr<Engine>> engine =
+      Engine::load(image_path(), ImageMode::map, &options_.index, &tag, options_.index.custom,
+                   options_.byte_keys ? book_.order() : KeyOrder());
+  if (!engine.ok()) {
+    const Code code = engine.error().code();
+    if (code == Code::out_of_memory) return engine.error();
+    if (code == Code::not_found) return Status();
+    return discard_image(is_stale(code) ? Opened::rebuilt_stale : Opened::rebuilt_damaged);
+  }
+  const std::uint64_t sequence = (*engine)->sequence();
+  if (sequence < counters.trimmed || sequence > counters.sequence) {
+    return discard_image(Opened::rebuilt_stale);
+  }
+  engine_ = std::move(*engine);
+  const Status status = replay(sequence, counters);
+  if (!status.ok()) {
+    engine_.reset();
+    return status;
+  }
+  if (engine_->size() != counters.live) {
+    engine_.reset();
+    return discard_image(Opened::rebuilt_damaged);
+  }
+  image_sequence_ = sequence;
+  opened_ = Opened::image;
+  return status;
+}
+
+Status CollectionState::discard_image(Opened why) {
+  opened_ = why;
+  if (database_->options().read_only) return Status();
+  std::error_code error;
+  std::filesystem::remove(image_path(), error);
+  if (error) return status_of_errno(error.value(), "cannot remove an image that does not fit: {e}");
+  return sync_path(database_->images());
+}
+
+Status CollectionState::replay(std::uint64_t after, const store::Counters& counters) {
+  std::vector<Key> keys;
+  std::unordered_map<Key, std::size_t> last;  // where in `keys` each one comes last
+  Status status = database_->store().read([&](const store::Reading& reading) {
+    return reading.each_change(id_, after, [&](std::uint64_t, store::LogKind, store::Bytes record) {
+      for (std::size_t at = 0; at < record.size(); at += sizeof(Key)) {
+        const Key key = get_le<Key>(&record[at]);
+        last[key] = keys.size();
+        keys.push_back(key);
+      }
+      return true;
+    });
+  });
+  if (!status.ok() || keys.empty()) return status;
+  replayed_ = keys.size();
+  if (counters.sequence - after < keys.size()) {
+    return Status(Code::corruption, "the log has more changes than numbers");
+  }
+
+  // Runs of upserts and of removals by turns, each as of the number of its last change.
+  Rows rows(options_.index.scalar, options_.index.dimension);
+  std::vector<Key> removals;
+  const std::uint32_t threads = database_->options().threads;
+  const std::uint64_t base = counters.sequence - keys.size();
+  for (std::size_t at = 0; at < keys.size();) {
+    std::uint64_t reached = 0;  // the last change that is in `rows` or `removals`
+    status = database_->store().read([&](const store::Reading& reading) -> Status {
+      for (; at < keys.size(); ++at) {
+        if (last[keys[at]] != at) continue;
+        const Result<store::Bytes> vector = reading.vector(id_, keys[at]);
+        if (!vector.ok() && vector.error().code() != Code::not_found) return vector.error();
+        // A run ends where the other kind begins; the key is looked at again in the next.
+        if (vector.ok() ? !removals.empty() || rows.is_full() : !rows.is_empty()) return Status();
+        if (!vector.ok()) {
+          removals.push_back(keys[at]);
+        } else if (!rows.add(keys[at], *vector)) {
+          return wrong_length();
+        }
+        reached = base + at + 1;
+      }
+      return Status();
+    });
+    if (status.ok() && !rows.is_empty()) status = rows.publish(*engine_, reached, threads);
+    if (!status.ok()) return status;
+    if (!removals.empty()) {
+      engine_->publish({removals, {}, true}, reached);
+      removals.clear();
+    }
+  }
+  // The last change of the log is the last of its key: the number is reached.
+  return status;
+}
+
+Status CollectionState::rebuild(const store::Counters& counters) {
+  Result<std::unique_ptr<Engine>> engine =
+      Engine::create(options_.index, options_.byte_keys ? book_.order() : KeyOrder());
+  if (!engine.ok()) return engine.error();
+  engine_ = std::move(*engine);
+
+  Rows rows(options_.index.scalar, options_.index.dimension);
+  std::uint64_t done = 0;
+  Key first = 0;
+  while (done < counters.live) {
+    bool fits = true;
+    Status status = database_->store().read([&](const store::Reading& reading) {
+      return reading.each_vector(id_, first, [&](Key key, store::Bytes vector) {
+        fits = rows.add(key, vector);
+        return fits && !rows.is_full();
+      });
+    });
+    if (!status.ok()) return status;
+    if (!fits) return wrong_length();
+    if (rows.is_empty()) break;
+    done += rows.size();
+    if (done > counters.live || counters.live > counters.sequence) break;
+    first = rows.last_key() + 1;
+    const std::uint64_t sequence = done == counters.live ? counters.sequence : done;
+    status = rows.publish(*engine_, sequence, database_->options().threads);
+    if (!status.ok()) return status;
+  }
+  if (done != counters.live) {
+    return Status(Code::corruption, "the store counts {a} vectors and holds {b}", counters.live,
+                  done);
+  }
+  // Everything was removed again: only the number is to be shown.
+  if (counters.live == 0 && counters.sequence != 0) {
+    engine_->publish({{}, {}, true}, counters.sequence);
+  }
+  return Status();
+}
+
+}  // namespace skerry
