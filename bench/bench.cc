@@ -1,0 +1,249 @@
+// bench.cc - the command line of `skerry bench`.
+#include "bench.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <exception>
+#include <thread>
+
+#include "measure.h"
+#include "report.h"
+#include "stop.h"
+
+namespace skerry::bench {
+namespace {
+
+// Where the lines go, and how options that are words become settings.
+struct Words {
+  std::string metric = "l2";
+  std::vector<std::string> threads = {"1"};
+  std::string build_threads = "1";
+  std::vector<std::string> durability = {"commit"};
+  std::string json = "-";
+  std::string html;
+};
+
+unsigned all_threads() {
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+unsigned parse_threads(const std::string& option, const std::string& text) {
+  if (text == "all") return all_threads();
+  unsigned threads = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  if (error != std::errc() || end != text.data() + text.size() || threads == 0 || threads > 1024) {
+    throw CLI::ValidationError(option, "expected 1 to 1024, or all; given " + text);
+  }
+  return threads;
+}
+
+Metric parse_metric(const std::string& text) {
+  for (const Metric metric : {Metric::l2, Metric::ip, Metric::cosine}) {
+    if (name_of(metric) == text) return metric;
+  }
+  throw CLI::ValidationError("--metric", "expected l2, ip or cosine; given " + text);
+}
+
+Durability parse_durability(const std::string& text) {
+  if (text == "commit") return Durability::commit;
+  if (text == "interval") return Durability::interval;
+  if (text == "none") return Durability::none;
+  throw CLI::ValidationError("--durability", "expected commit, interval or none; given " + text);
+}
+
+void add_output(CLI::App& app, Words& words) {
+  app.add_option("--json", words.json, "File for the JSON lines; - is standard output")
+      ->capture_default_str();
+  app.add_option("--html", words.html, "Writes a page with plots as well (no scripts, one file)");
+}
+
+void add_data(CLI::App& app, Settings& settings, Words& words) {
+  auto* data = app.add_option("--data", settings.data.data,
+                              "Vectors to search, by extension: fbin u8bin f16bin fvecs npy ...");
+  app.add_option("--generate", settings.data.generate,
+                 "Searches a generated set instead: lid24-384 (clustered, cosine)")
+      ->excludes(data);
+  app.add_option("--queries", settings.data.queries,
+                 "Queries; without it NAME.query.fbin beside NAME.base.*");
+  app.add_option("--truth", settings.data.truth,
+                 "Exact neighbours (.ibin); without it NAME.gt.ibin, or found by brute force");
+  app.add_option("--metric", words.metric, "l2, ip or cosine")->capture_default_str();
+  app.add_option("-n,--n", settings.data.limit, "Takes only the first N rows of the base");
+  app.add_option("--query-limit", settings.data.query_limit, "Takes only the first N queries");
+}
+
+void add_index(CLI::App& app, Settings& settings, bool foreign) {
+  app.add_option("--M", settings.graph.M, "Links a node; twice as many at the base")
+      ->capture_default_str();
+  app.add_option("--ef-construction", settings.graph.ef_construction, "Breadth of an insert")
+      ->capture_default_str();
+  app.add_option("--scalar", settings.choice.scalars,
+                 "How Skerry keeps vectors: f32,f16,bf16,i8,u8")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--codes", settings.choice.codes, "What Skerry walks over: exact,sq8")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--flat-below", settings.choice.flat_below,
+                 "Skerry scans up to so many vectors; 0: always a graph")
+      ->capture_default_str();
+  if (foreign) {
+    app.add_option("--peers", settings.choice.peers,
+                   "Beside Skerry: hnswlib,faiss,usearch; one mode of one: usearch:bf16, faiss:sq8")
+        ->delimiter(',');
+  }
+}
+
+void add_sweep(CLI::App& app, Settings& settings, const std::string& ef) {
+  app.add_option("--ef", settings.ef, "Breadths of a search, ascending")
+      ->delimiter(',')
+      ->default_str(ef);
+  app.add_option("-k,--k", settings.k, "Neighbours asked for")
+      ->check(CLI::Range(1u, static_cast<unsigned>(kMostHits)))
+      ->capture_default_str();
+}
+
+void add_build_threads(CLI::App& app, Words& words) {
+  app.add_option("--build-threads", words.build_threads, "Threads that build; 1 keeps the order")
+      ->capture_default_str();
+}
+
+void add_runs(CLI::App& app, Settings& settings, const std::string& seconds) {
+  app.add_option("--runs", settings.runs, "Runs, taking turns; medians are reported")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--seconds", settings.seconds, "Length of one measured stretch")
+      ->check(CLI::PositiveNumber)
+      ->default_str(seconds);
+}
+
+// What a word's own defaults are, where they differ.
+void set_defaults(const CLI::App& bench, Settings& settings) {
+  const auto is_left_out = [&](const char* word, const char* option) {
+    const CLI::App* app = bench.get_subcommand(word);
+    return app->parsed() && app->get_option(option)->empty();
+  };
+  if (is_left_out("update", "--ef")) settings.ef = {40, 80};
+}
+
+// One word after `bench`.
+struct Command {
+  CLI::App* app;
+  void (*measure)(const Settings&, Lines&);
+};
+
+std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& words) {
+  std::vector<Command> commands;
+  const auto add = [&](const char* name, const char* text, auto* measure) -> CLI::App& {
+    commands.push_back({bench.add_subcommand(name, text), measure});
+    add_data(*commands.back().app, settings, words);
+    add_output(*commands.back().app, words);
+    return *commands.back().app;
+  };
+
+  CLI::App& search = add("search", "Recall against speed over a sweep of ef", &measure_search);
+  add_index(search, settings, true);
+  add_sweep(search, settings, "[10,16,24,32,40,56,80,120,180,280,400]");
+  search.add_option("--threads", words.threads, "Threads that search: 1,all")
+      ->delimiter(',')
+      ->capture_default_str();
+  add_build_threads(search, words);
+  add_runs(search, settings, "0.3");
+
+  CLI::App& build =
+      add("build", "Inserting one by one, in batches, and rebuilding", &measure_build);
+  add_index(build, settings, true);
+  build.add_option("--sizes", settings.sizes, "Numbers of vectors, ascending")
+      ->delimiter(',')
+      ->capture_default_str();
+  build.add_option("--batch", settings.batch, "Vectors inserted at each size")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  build.add_option("--threads", words.threads, "Threads that build: 1,all")
+      ->delimiter(',')
+      ->capture_default_str();
+
+  CLI::App& update = add("update", "Updates, removals and re-insertions, and the recall after them",
+                         &measure_update);
+  add_index(update, settings, true);
+  add_sweep(update, settings, "[40,80]");
+  update.add_option("--rounds", settings.rounds, "Rounds of changes")->capture_default_str();
+  update.add_option("--fraction", settings.fraction, "Part of the keys that a round changes")
+      ->check(CLI::Range(0.0, 0.5))
+      ->capture_default_str();
+  add_build_threads(update, words);
+
+  return commands;
+}
+
+void check_data(const Settings& settings) {
+  if (settings.data.data.empty() == settings.data.generate.empty()) {
+    throw CLI::ValidationError("--data", "either --data or --generate is needed");
+  }
+}
+
+}  // namespace
+
+int run_bench(int argc, char** argv) {
+  CLI::App app(
+      "Measures Skerry, alone or beside other libraries. Prints a line of JSON a measurement.",
+      argv[0]);
+  Settings settings;
+  Words words;
+  app.require_subcommand(1);
+  const std::vector<Command> commands = add_commands(app, settings, words);
+  std::string lines_path;
+  CLI::App* report = app.add_subcommand("report", "Makes the page with plots from JSON lines");
+  report->add_option("lines", lines_path, "File of JSON lines that another word wrote")->required();
+  report->add_option("--html", words.html, "The page")->required();
+
+  try {
+    app.parse(argc, argv);
+    std::sort(settings.ef.begin(), settings.ef.end());
+    settings.data.metric = parse_metric(words.metric);
+    settings.data.threads = all_threads();
+    settings.build_threads = parse_threads("--build-threads", words.build_threads);
+    settings.threads.clear();
+    for (const std::string& text : words.threads) {
+      settings.threads.push_back(parse_threads("--threads", text));
+    }
+    settings.durability.clear();
+    for (const std::string& text : words.durability) {
+      settings.durability.push_back(parse_durability(text));
+    }
+    set_defaults(app, settings);
+    settings.graph.threads =
+        std::max(settings.build_threads,
+                 *std::max_element(settings.threads.begin(), settings.threads.end()));
+    if (!report->parsed()) check_data(settings);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+
+  const StopSignals signals;
+  int code = 0;
+  try {
+    if (report->parsed()) {
+      write_report(read_lines(lines_path), words.html);
+      return 0;
+    }
+    Lines lines(words.json);
+    try {
+      for (const Command& command : commands) {
+        if (command.app->parsed()) command.measure(settings, lines);
+      }
+    } catch (const Stopped&) {
+      code = 130;
+    }
+    if (!words.html.empty()) write_report(lines.all(), words.html);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench: {}\n", error.what());
+    return 1;
+  }
+  return code;
+}
+
+}  // namespace skerry::bench

@@ -1,0 +1,41 @@
+// measure.cc - what all measurements have in common: how a line begins, and who takes part.
+#include "measure.h"
+
+#include "bench_commit.h"
+#include "skerry/version.h"
+
+namespace skerry::bench {
+
+Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& set,
+                const Settings& settings) {
+  Line line;
+  line["bench"] = bench;
+  line["impl"] = kind.impl;
+  line["scalar"] = kind.scalar;
+  line["codes"] = kind.codes;
+  line["data"] = set.name;
+  line["n"] = set.base.rows;
+  line["d"] = set.base.dimension;
+  line["metric"] = name_of(set.metric);
+  line["M"] = settings.graph.M;
+  line["ef_construction"] = settings.graph.ef_construction;
+  line["commit"] = kCommit;
+  line["target"] = target();
+  if (!kind.note.empty()) line["note"] = kind.note;
+  return line;
+}
+
+std::vector<PeerKind> present_peers(const std::string& bench, const Settings& settings,
+                                    Lines& lines) {
+  std::vector<PeerKind> present;
+  for (PeerKind& kind : choose_peers(settings.choice)) {
+    if (kind.missing.empty()) {
+      present.push_back(std::move(kind));
+    } else {
+      lines.write({{"bench", bench}, {"impl", kind.impl}, {"missing", kind.missing}});
+    }
+  }
+  return present;
+}
+
+}  // namespace skerry::bench

@@ -1,0 +1,40 @@
+// measure.h - the measurements, one for each word after `skerry bench`.
+//
+// Each writes its lines as soon as they are known and throws std::runtime_error when it cannot go
+// on, Stopped after Ctrl-C.
+#pragma once
+
+#include "lines.h"
+#include "settings.h"
+
+namespace skerry::bench {
+
+// Recall against speed over a sweep of ef, all libraries in turn; then the speed at recall 0.95
+// and 0.99 and its ratio to hnswlib's.
+void measure_search(const Settings& settings, Lines& lines);
+
+// The cost of an insert, of a batch and of a whole rebuild at several sizes, and where rebuilding
+// becomes cheaper than inserting.
+void measure_build(const Settings& settings, Lines& lines);
+
+// Updates, removals and re-insertions a second, and the recall before and after each round.
+void measure_update(const Settings& settings, Lines& lines);
+
+// Durable upserts a second by batch size, beside LMDB storing the same bytes.
+void measure_durable(const Settings& settings, Lines& lines);
+
+// Time to open and to answer the first query, with the image and without.
+void measure_open(const Settings& settings, Lines& lines);
+
+// Memory and disk a vector, each library in a process of its own.
+void measure_memory(const Settings& settings, Lines& lines);
+
+// What every line begins with.
+Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& set,
+                const Settings& settings);
+
+// Writes a line for each library that was asked for and is not here; returns those that are.
+std::vector<PeerKind> present_peers(const std::string& bench, const Settings& settings,
+                                    Lines& lines);
+
+}  // namespace skerry::bench

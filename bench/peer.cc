@@ -1,0 +1,76 @@
+// peer.cc - who can take part, and under which names?
+#include "peer.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace skerry::bench {
+namespace {
+
+// The libraries that the build has found; the others with what would bring them here.
+std::vector<PeerKind> kinds_of(const std::string& impl) {
+#ifdef SKERRY_HAVE_HNSWLIB
+  if (impl == "hnswlib") return hnswlib_kinds();
+#endif
+#ifdef SKERRY_HAVE_FAISS
+  if (impl == "faiss") return faiss_kinds();
+#endif
+#ifdef SKERRY_HAVE_USEARCH
+  if (impl == "usearch") return usearch_kinds();
+#endif
+  PeerKind missing;
+  missing.impl = impl;
+  missing.missing = "not found when this was built: run scripts/peers.sh and configure again";
+  return {missing};
+}
+
+template <class Enum>
+Enum parse(const std::string& option, const std::string& text, std::initializer_list<Enum> known) {
+  std::string names;
+  for (const Enum value : known) {
+    if (name_of(value) == text) return value;
+    names += (names.empty() ? "" : ", ") + std::string(name_of(value));
+  }
+  throw std::runtime_error(fmt::format("{} {}: expected one of {}", option, text, names));
+}
+
+}  // namespace
+
+std::string PeerKind::label() const {
+  return fmt::format("{} {}{}{}", impl, scalar, codes == "exact" ? "" : " ",
+                     codes == "exact" ? "" : codes);
+}
+
+std::vector<PeerKind> choose_peers(const PeerChoice& choice) {
+  std::vector<PeerKind> chosen;
+  for (const std::string& scalar : choice.scalars) {
+    for (const std::string& codes : choice.codes) {
+      chosen.push_back(
+          skerry_kind(parse("--scalar", scalar,
+                            {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
+                      parse("--codes", codes, {Codes::exact, Codes::sq8}), choice.flat_below));
+    }
+  }
+  for (const std::string& peer : choice.peers) {
+    const std::string impl = peer.substr(0, peer.find(':'));
+    const std::string mode = peer.size() > impl.size() ? peer.substr(impl.size() + 1) : "";
+    if (impl != "hnswlib" && impl != "faiss" && impl != "usearch") {
+      throw std::runtime_error(
+          fmt::format("--peers {}: expected hnswlib, faiss, usearch, or one with a mode such as "
+                      "usearch:bf16 or faiss:sq8",
+                      peer));
+    }
+    bool any = false;
+    for (PeerKind& kind : kinds_of(impl)) {
+      const bool is_meant =
+          mode.empty() || !kind.missing.empty() || kind.scalar == mode || kind.codes == mode;
+      if (is_meant) chosen.push_back(std::move(kind));
+      any |= is_meant;
+    }
+    if (!any) throw std::runtime_error(fmt::format("--peers {}: no such mode", peer));
+  }
+  return chosen;
+}
+
+}  // namespace skerry::bench

@@ -1,0 +1,97 @@
+// peer.h - one library under measurement: the only thing the measurements know of it.
+//
+// Skerry stands behind this interface like everybody else. A peer is given the data when it is
+// made; afterwards calls name rows and queries by number, so that each library is fed the form it
+// likes (floats, bytes, unit vectors) without any conversion on the clock.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataset.h"
+#include "skerry/options.h"
+#include "skerry/types.h"
+
+namespace skerry::bench {
+
+// The most neighbours a search asks for.
+inline constexpr std::size_t kMostHits = 1024;
+
+// What all of them are built with.
+struct GraphOptions {
+  std::uint32_t M = 16;
+  std::uint32_t ef_construction = 200;
+  std::size_t capacity = 0;  // vectors there will ever be, for those that must know beforehand
+  unsigned threads = 1;      // the most that will call at once
+};
+
+class Peer {
+ public:
+  virtual ~Peer() = default;
+
+  // Adds rows [first, first + count), each under its number as the key, on `threads` threads. With
+  // one thread they go in one after the other, ascending. Failures are std::runtime_error, here
+  // and below.
+  virtual void add(std::size_t first, std::size_t count, unsigned threads) = 0;
+
+  // Puts another row under a present key. False: the library cannot.
+  virtual bool update(Key key, std::size_t row) = 0;
+
+  // Takes a key out. False: the library cannot.
+  virtual bool remove(Key key) = 0;
+
+  // Puts a row under a key that was taken out. False: the library cannot.
+  virtual bool put_back(Key key, std::size_t row) = 0;
+
+  // Breadth of the searches that follow. Not beside a search.
+  virtual void set_ef(std::uint32_t ef) = 0;
+
+  // The keys.size() nearest of a query, nearest first; returns how many there are. From up to
+  // GraphOptions::threads threads at once, `thread` being the caller's number.
+  virtual std::size_t search(std::size_t query, unsigned thread, std::span<Key> keys) = 0;
+
+  // Memory in use as the library itself accounts for it.
+  virtual std::uint64_t bytes() const = 0;
+
+  // Memory of copies of the data that were made to feed it: the benchmark's, not the library's.
+  virtual std::uint64_t feed_bytes() const { return 0; }
+};
+
+// A library, or one of its modes.
+struct PeerKind {
+  std::string impl;     // "hnswlib"
+  std::string scalar;   // how vectors are kept: "f32", "bf16", "u8"
+  std::string codes;    // what is walked over: "exact", "sq8"
+  std::string note;     // what a reader must know to be fair, or ""
+  std::string missing;  // why it is not here, or "" when it is
+  std::function<std::unique_ptr<Peer>(const Dataset&, const GraphOptions&)> make;
+
+  // Skerry's alone: the same index in a database.
+  std::function<IndexOptions(const Dataset&, const GraphOptions&)> index_options;
+
+  // "usearch bf16", "skerry f32 sq8": a legend's entry.
+  std::string label() const;
+};
+
+// Skerry with each of the storages and codes, then the foreign libraries by name ("hnswlib",
+// "faiss", "usearch", or one mode of it: "usearch:bf16"), found or missing. Throws
+// std::runtime_error for an unknown name.
+struct PeerChoice {
+  std::vector<std::string> scalars = {"f32"};
+  std::vector<std::string> codes = {"exact"};
+  std::vector<std::string> peers;
+  std::uint32_t flat_below = 0;  // Skerry's option of that name
+};
+std::vector<PeerKind> choose_peers(const PeerChoice& choice);
+
+// One file each, in peers/.
+PeerKind skerry_kind(Scalar scalar, Codes codes, std::uint32_t flat_below);
+std::vector<PeerKind> hnswlib_kinds();
+std::vector<PeerKind> faiss_kinds();
+std::vector<PeerKind> usearch_kinds();
+
+}  // namespace skerry::bench

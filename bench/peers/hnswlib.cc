@@ -1,0 +1,90 @@
+// hnswlib.cc - hnswlib behind the peers' interface.
+//
+// Compiled with -O3 -march=native, because the headers choose their SSE, AVX or AVX-512 code when
+// they are compiled. Cosine is its inner product over unit vectors. Its setEf() is of the whole
+// index and its addPoint() is safe beside another addPoint(), not beside a search.
+#include <hnswlib/hnswlib.h>
+
+#include <stdexcept>
+
+#include "parallel.h"
+#include "peer.h"
+
+namespace skerry::bench {
+namespace {
+
+class HnswlibPeer final : public Peer {
+ public:
+  HnswlibPeer(const Dataset& set, const GraphOptions& graph)
+      : base_(set.fed_base()), queries_(set.fed_queries()) {
+    if (set.metric == Metric::l2) {
+      space_ = std::make_unique<hnswlib::L2Space>(base_.dimension);
+    } else {
+      space_ = std::make_unique<hnswlib::InnerProductSpace>(base_.dimension);
+    }
+    graph_ = std::make_unique<hnswlib::HierarchicalNSW<float>>(space_.get(), graph.capacity,
+                                                               graph.M, graph.ef_construction);
+  }
+
+  void add(std::size_t first, std::size_t count, unsigned threads) override {
+    if (count == 1) return graph_->addPoint(base_.row(first), first);
+    parallel_for(count, threads, "hnswlib", [&](std::size_t i, unsigned) {
+      graph_->addPoint(base_.row(first + i), first + i);
+    });
+  }
+
+  bool update(Key key, std::size_t row) override {
+    graph_->addPoint(base_.row(row), key);
+    return true;
+  }
+
+  bool remove(Key key) override {
+    graph_->markDelete(key);
+    return true;
+  }
+
+  bool put_back(Key key, std::size_t row) override { return update(key, row); }
+
+  void set_ef(std::uint32_t ef) override { graph_->setEf(ef); }
+
+  std::size_t search(std::size_t query, unsigned, std::span<Key> keys) override {
+    auto found = graph_->searchKnn(queries_.row(query), keys.size());
+    const std::size_t count = found.size();
+    for (std::size_t i = count; i > 0; --i) {  // the farthest is on top
+      keys[i - 1] = found.top().second;
+      found.pop();
+    }
+    return count;
+  }
+
+  // It has no account of its own: layer 0, the lists above it, a lock, a level and a label's place
+  // for each element, as its constructor and addPoint() take them.
+  std::uint64_t bytes() const override {
+    std::uint64_t bytes =
+        graph_->max_elements_ * (graph_->size_data_per_element_ + sizeof(void*) +
+                                 sizeof(std::mutex) + sizeof(int) + 2 * sizeof(unsigned short));
+    for (std::size_t i = 0; i < graph_->cur_element_count; ++i) {
+      bytes +=
+          static_cast<std::uint64_t>(graph_->element_levels_[i]) * graph_->size_links_per_element_;
+    }
+    return bytes + graph_->label_lookup_.size() * 32 + graph_->label_lookup_.bucket_count() * 8;
+  }
+
+ private:
+  const Matrix& base_;
+  const Matrix& queries_;
+  std::unique_ptr<hnswlib::SpaceInterface<float>> space_;
+  std::unique_ptr<hnswlib::HierarchicalNSW<float>> graph_;
+};
+
+}  // namespace
+
+std::vector<PeerKind> hnswlib_kinds() {
+  PeerKind kind{"hnswlib", "f32", "exact", "", "", nullptr, nullptr};
+  kind.make = [](const Dataset& set, const GraphOptions& graph) {
+    return std::make_unique<HnswlibPeer>(set, graph);
+  };
+  return {kind};
+}
+
+}  // namespace skerry::bench

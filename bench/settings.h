@@ -1,0 +1,36 @@
+// settings.h - what the command line asked for, in one place; every measurement takes what it
+// needs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataset.h"
+#include "peer.h"
+#include "skerry/options.h"
+
+namespace skerry::bench {
+
+struct Settings {
+  DataOptions data;
+  PeerChoice choice;
+  GraphOptions graph;
+  std::uint32_t k = 10;
+  std::vector<std::uint32_t> ef = {10, 16, 24, 32, 40, 56, 80, 120, 180, 280, 400};
+  std::vector<unsigned> threads = {1};
+  unsigned build_threads = 1;
+  std::uint32_t runs = 3;
+  double seconds = 0.3;  // a measured stretch lasts at least so long
+  std::vector<std::size_t> sizes = {100, 1000, 10'000, 50'000, 100'000};  // build
+  std::size_t batch = 100;
+  std::uint32_t rounds = 5;                               // update
+  double fraction = 0.2;                                  // of the keys, a round
+  std::vector<std::size_t> batches = {1, 16, 256, 4096};  // durable
+  std::vector<unsigned> writers = {1};
+  std::vector<Durability> durability = {Durability::commit};
+  std::size_t prefill = 10'000;  // vectors that are there before the clock runs
+  std::string folder;            // where databases are made; "": the system's for temporary files
+};
+
+}  // namespace skerry::bench
