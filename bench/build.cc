@@ -127,11 +127,12 @@ void tell_crossover(const Settings& settings, const PeerKind& kind, const Datase
   for (const AtSize& at : sizes) {
     const double each = at.rebuild_s / static_cast<double>(at.n);
     const double batch_s = at.insert_s * static_cast<double>(settings.batch);
-    const double ratio = at.rebuild_s / batch_s;
+    const double rebuild_s = each * static_cast<double>(at.n + settings.batch);
+    const double ratio = rebuild_s / batch_s;
     Line line = begin_line("crossover", kind, set, settings);
     line["n"] = at.n;
     line["batch"] = settings.batch;
-    line["rebuild_s"] = rounded(at.rebuild_s, 4);
+    line["rebuild_s"] = rounded(rebuild_s, 4);  // with the batch
     line["insert_batch_s"] = rounded(batch_s, 6);
     line["rebuild_over_insert"] = rounded(ratio, 2);
     if (at.insert_s > each) {
