@@ -1,0 +1,105 @@
+// stats.cc - `skerry stats`: how full, how large, how deep?
+#include <fmt/core.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/failure.h"
+#include "cli/output.h"
+
+namespace skerry::cli {
+namespace {
+
+struct Stats {
+  Place place;
+
+  void run() {
+    Database database = open_database(place);
+    const auto names = place.collection.empty() ? take(database.list(), place.database)
+                                                : std::vector<std::string>{place.collection};
+    Json collections = Json::array();
+    Table table({"collection", "live", "dimension", "metric", "scalar", "codes", "levels",
+                 "vectors", "codes of", "links", "bytes/vector", "opened"});
+    for (const std::string& name : names) {
+      Collection collection = open_collection(database, {place.database, name});
+      const CollectionOptions options = take(collection.options(), name);
+      const CollectionStats stats = take(collection.stats(), name);
+      collections.push_back(describe(name, options, stats));
+      const IndexStats& index = stats.index;
+      const std::uint64_t bytes =
+          index.vector_bytes + index.code_bytes + index.link_bytes + index.other_bytes;
+      table.add(
+          {name, with_commas(index.live), std::to_string(options.index.dimension),
+           std::string(name_of(options.index.metric)), std::string(name_of(options.index.scalar)),
+           std::string(name_of(options.index.codes)), std::to_string(index.levels),
+           human_bytes(index.vector_bytes), human_bytes(index.code_bytes),
+           human_bytes(index.link_bytes), index.live == 0 ? "" : with_commas(bytes / index.live),
+           std::string(name_of(stats.opened))});
+    }
+    const DatabaseStats stats = take(database.stats(), place.database);
+    check(database.close(), place.database);
+    if (json_wanted()) {
+      return print_json({{"database", place.database},
+                         {"collection_count", stats.collections},
+                         {"map_bytes", stats.map_bytes},
+                         {"store_used_bytes", stats.store_used_bytes},
+                         {"store_disk_bytes", stats.store_disk_bytes},
+                         {"image_disk_bytes", stats.image_disk_bytes},
+                         {"sequence", stats.sequence},
+                         {"collections", collections}});
+    }
+    print_pairs({{"database", place.database},
+                 {"collections", with_commas(stats.collections)},
+                 {"store", fmt::format("{} on disk, {} in use", human_bytes(stats.store_disk_bytes),
+                                       human_bytes(stats.store_used_bytes))},
+                 {"images", human_bytes(stats.image_disk_bytes) + " on disk"},
+                 {"sequence", with_commas(stats.sequence)}});
+    if (!names.empty()) {
+      fmt::print("\n");
+      table.print();
+    }
+  }
+
+  static Json describe(const std::string& name, const CollectionOptions& options,
+                       const CollectionStats& stats) {
+    const IndexStats& index = stats.index;
+    return {{"collection", name},
+            {"dimension", options.index.dimension},
+            {"metric", name_of(options.index.metric)},
+            {"scalar", name_of(options.index.scalar)},
+            {"codes", name_of(options.index.codes)},
+            {"M", options.index.M},
+            {"ef_construction", options.index.ef_construction},
+            {"ef", options.index.ef},
+            {"flat_below", options.index.flat_below},
+            {"byte_keys", options.byte_keys},
+            {"live", index.live},
+            {"tombstones", index.tombstones},
+            {"free_slots", index.free_slots},
+            {"vector_bytes", index.vector_bytes},
+            {"code_bytes", index.code_bytes},
+            {"link_bytes", index.link_bytes},
+            {"other_bytes", index.other_bytes},
+            {"levels", index.levels},
+            {"has_graph", index.has_graph},
+            {"sequence", index.sequence},
+            {"payloads", stats.payload_count},
+            {"opened", name_of(stats.opened)},
+            {"replayed", stats.replayed},
+            {"log_entries", stats.log_entries},
+            {"image_bytes", stats.image_bytes}};
+  }
+};
+
+}  // namespace
+
+void add_stats(CLI::App& app) {
+  auto self = std::make_shared<Stats>();
+  CLI::App* command = add_command(app, "stats", "How full, how large, how deep?",
+                                  "  skerry stats my.skerry\n"
+                                  "  skerry stats my.skerry docs --json",
+                                  Needs::maybe_collection, self->place);
+  command->callback([self] { self->run(); });
+}
+
+}  // namespace skerry::cli
