@@ -1,0 +1,34 @@
+"""test_demo.py - the demo keeps its promises, and says so in one line."""
+import os
+import unittest
+
+from cli_case import *
+
+FIELDS = ["vectors", "durable_inserts_per_s", "recall_at_10", "qps", "p99_us",
+          "allocations_per_search", "bytes_per_vector", "reopen_ms", "verify"]
+
+
+class Demo(CliCase):
+    def test_one_line_of_json(self):
+        answers = self.run_json("demo", "--keep", self.path("kept"))
+        self.assertEqual(len(answers), 1)
+        answer = answers[0]
+        self.assertEqual(list(answer), FIELDS)
+        self.assertEqual(answer["vectors"], 2583 - 258 + 9500 - 950 + 5000 - 500)
+        self.assertGreaterEqual(answer["recall_at_10"], 0.98)
+        self.assertIn(answer["allocations_per_search"], (0, None))
+        self.assertEqual(answer["verify"], "clean")
+        for name in ("durable_inserts_per_s", "qps", "p99_us", "bytes_per_vector", "reopen_ms"):
+            self.assertGreater(answer[name], 0)
+        # What it left is a database like any other.
+        self.db = self.path("kept")
+        self.assertEqual(self.size("glove6b-100-cos"), 8550)
+        self.run_skerry("demo", "--keep", self.db, expect=USAGE)
+
+    def test_without_its_data_it_says_so(self):
+        self.run_skerry("demo", "--data", self.path("nowhere"), expect=NOT_FOUND)
+        self.assertIn("capdocs-minilm-384-cos.base.fbin", self.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

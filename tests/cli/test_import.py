@@ -1,0 +1,259 @@
+"""test_import.py - files and pipes in: every format, every way to be wrong, stopped and resumed."""
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from cli_case import *
+
+
+class EveryFormat(CliCase):
+    def check_import(self, name, content, *options):
+        file = self.write(name, content)
+        for source in ("file", "pipe"):
+            collection = name.replace(".", "-") + "-" + source
+            if source == "file":
+                place, extra, stdin = file, [], b""
+            else:
+                place, extra, stdin = "-", ["--format", name.split(".")[1]], content
+            with self.subTest(name=name, source=source):
+                answer = self.run_json("import", self.db, collection, place, "--metric", "l2",
+                                       "--batch", 7, *extra, *options, stdin=stdin)[0]
+                self.assertEqual(answer["rows"], 40)
+                self.assertEqual(answer["next_row"], 40)
+                self.assertEqual(self.size(collection), 40)
+                for key in (0, 7, 39):
+                    self.assertEqual(self.vector(key, collection), row(key))
+
+    def test_every_format_from_a_file_and_from_a_pipe(self):
+        v = rows(40)
+        self.check_import("a.fbin", pack_bin(v))
+        self.check_import("a.u8bin", pack_bin(v, "B"), "--scalar", "u8")
+        self.check_import("a.i8bin", pack_bin(v, "b"))
+        self.check_import("a.f16bin", pack_bin(v, "e"), "--scalar", "f16")
+        self.check_import("a.fvecs", pack_vecs(v))
+        self.check_import("a.bvecs", pack_vecs(v, "B"))
+        self.check_import("a.ivecs", pack_vecs(v, "i"))
+        self.check_import("a.npy", pack_npy(v))
+        self.check_import("b.npy", pack_npy(v, "<f8", "d", 2))
+        self.check_import("c.npy", pack_npy(v, "|u1", "B", 3))
+        self.check_import("a.jsonl", pack_jsonl(v))
+        self.check_import("a.csv", pack_csv(v))
+
+    def test_what_is_exported_is_what_was_imported(self):
+        file = self.write("p.jsonl", pack_jsonl(rows(30), payloads=True))
+        self.run_skerry("import", self.db, "docs", file, "--metric", "cosine")
+        for extension in ("fbin", "u8bin", "i8bin", "f16bin", "fvecs", "bvecs", "ivecs", "npy",
+                          "jsonl", "csv"):
+            with self.subTest(extension=extension):
+                out = self.path("out." + extension)
+                options = [] if extension in ("jsonl", "csv") else ["--keys-to", self.path("k")]
+                answer = self.run_json("export", self.db, "docs", out, *options)[0]
+                self.assertEqual(answer["rows"], 30)
+                back = [] if extension in ("jsonl", "csv") else ["--keys", self.path("k")]
+                self.run_skerry("import", self.db, "back-" + extension, out, "--metric", "l2",
+                                *back)
+                got = self.run_json("get", self.db, "back-" + extension, 0, 29)
+                self.assertEqual([g["vector"] for g in got], [row(0), row(29)])
+                if extension in ("jsonl", "csv"):
+                    self.assertEqual(got[1]["payload"], "payload 29")
+        piped = self.run_skerry("export", self.db, "docs", "-", "--format", "csv")
+        self.assertEqual(piped.encode(), self.read("out.csv"))
+
+    def test_names_are_keys_of_a_byte_key_collection(self):
+        lines = b'{"key":"one","vector":[1,2]}\n{"key":"two words","vector":[3,4],"payload":[1, 2]}\n'
+        self.run_skerry("import", self.db, "names", "-", "--format", "jsonl", "--byte-keys",
+                        stdin=lines)
+        got = self.run_json("get", self.db, "names", "two words")[0]
+        self.assertEqual((got["vector"], got["payload"]), ([3, 4], "[1, 2]"))
+        self.run_skerry("export", self.db, "names", self.path("names.jsonl"))
+        self.run_skerry("import", self.db, "again", self.path("names.jsonl"), "--byte-keys")
+        self.assertEqual(self.vector("one", "again"), [1, 2])
+        found = self.run_json("search", self.db, "names", "--vector", "[1,2]", "--deny", "one")[0]
+        self.assertEqual([h["key"] for h in found["hits"]], ["two words"])
+        self.assertEqual(self.run_json("remove", self.db, "names", "one", "three")[0]["removed"], 1)
+        self.run_skerry("get", self.db, "names", "one", expect=NOT_FOUND)
+
+    def test_bits_come_as_components_or_packed(self):
+        bits = [[float((i >> c) & 1) for c in range(16)] for i in range(20)]
+        self.run_skerry("import", self.db, "bits", self.write("b.fbin", pack_bin(bits)),
+                        "--metric", "hamming", "--scalar", "b1")
+        self.assertEqual(self.vector(5, "bits"), bits[5])
+        packed = [[i & 255, i >> 8] for i in range(20, 30)]
+        self.run_skerry("import", self.db, "bits", self.write("b.u8bin", pack_bin(packed, "B")),
+                        "--first-key", 20)
+        self.assertEqual(self.vector(21, "bits"), [float((21 >> c) & 1) for c in range(16)])
+        half = self.write("half.fbin", pack_bin([[0.5] * 16]))
+        self.run_skerry("import", self.db, "bits", half, expect=DATA)
+        self.assertIn("row 0: component 0 is 0.5, expected a bit", self.err)
+
+
+class Wrong(CliCase):
+    def test_nan_in_row_7_and_nothing_of_its_batch_is_stored(self):
+        good = rows(20)
+        bad = [list(v) for v in good]
+        bad[7][3] = float("nan")
+        for name, content in (("n.fbin", pack_bin(bad)), ("n.npy", pack_npy(bad)),
+                              ("n.fvecs", pack_vecs(bad)), ("n.jsonl", pack_jsonl(bad)),
+                              ("n.csv", pack_csv(bad)), ("n.f16bin", pack_bin(bad, "e"))):
+            with self.subTest(name=name):
+                file = self.write(name, content)
+                collection = name.replace(".", "-")
+                out = self.run_json("import", self.db, collection, file, "--metric", "l2",
+                                    "--batch", 5, expect=DATA)[0]
+                self.assertIn(name + ": row 7: component 3 is NaN", self.err)
+                self.assertIn("--from-row 5", self.err)
+                self.assertEqual((out["rows"], out["next_row"]), (5, 5))
+                self.assertEqual(self.size(collection), 5)
+                self.run_skerry("get", self.db, collection, 5, expect=NOT_FOUND)
+                # Mended, it goes on from there.
+                mended = {"n.fbin": pack_bin, "n.npy": pack_npy, "n.fvecs": pack_vecs,
+                          "n.jsonl": pack_jsonl, "n.csv": pack_csv,
+                          "n.f16bin": lambda v: pack_bin(v, "e")}[name](good)
+                self.run_skerry("import", self.db, collection, self.write(name, mended),
+                                "--from-row", 5)
+                self.assertEqual(self.size(collection), 20)
+                self.assertEqual(self.vector(7, collection), row(7))
+
+    def test_a_truncated_file_is_said_before_anything_is_stored(self):
+        whole = pack_bin(rows(10))
+        file = self.write("t.fbin", whole[:8 + 7 * 32 + 5])
+        self.run_skerry("import", self.db, "docs", file, "--metric", "l2", expect=DATA)
+        self.assertIn("truncated: 10 rows promised, 7 and a part of the next found", self.err)
+        self.assertFalse(os.path.exists(self.db))
+
+    def test_a_truncated_pipe_keeps_the_batches_before(self):
+        whole = pack_bin(rows(10))
+        self.run_skerry("import", self.db, "docs", "-", "--format", "fbin", "--metric", "l2",
+                        "--batch", 3, expect=DATA, stdin=whole[:8 + 7 * 32 + 5])
+        self.assertIn("truncated: 10 rows promised, 7 and a part of the next found", self.err)
+        self.assertEqual(self.size(), 6)
+
+    def test_every_binary_format_cut_anywhere(self):
+        v = rows(2, 3)
+        for name, content in (("c.fbin", pack_bin(v)), ("c.npy", pack_npy(v)),
+                              ("c.u8bin", pack_bin(v, "B")), ("c.i8bin", pack_bin(v, "b")),
+                              ("c.f16bin", pack_bin(v, "e"))):
+            for cut in sorted({0, 1, 4, 7, 8, 9, len(content) // 2, len(content) - 1}):
+                with self.subTest(name=name, cut=cut):
+                    file = self.write(name, content[:cut])
+                    self.run_skerry("import", self.db, "docs", file, "--metric", "l2", expect=DATA)
+                    self.assertIn(name, self.err)
+
+    def test_another_dimension_names_expected_and_given(self):
+        self.import_rows(10, dimension=8)
+        file = self.write("d.fbin", pack_bin(rows(3, 7)))
+        self.run_skerry("import", self.db, "docs", file, expect=DATA)
+        self.assertIn("dimension 7, expected 8", self.err)
+        lines = pack_jsonl(rows(3)) + pack_jsonl(rows(1, 5), first=3)
+        self.run_skerry("import", self.db, "docs", self.write("d.jsonl", lines), expect=DATA)
+        self.assertIn("row 3 (line 4): dimension 5, expected 8", self.err)
+        mixed = pack_vecs(rows(3)) + pack_vecs(rows(1, 5))
+        self.run_skerry("import", self.db, "docs", self.write("d.fvecs", mixed), expect=DATA)
+        self.assertIn("row 3: dimension 5, expected 8", self.err)
+
+    def test_a_bad_key_is_named_by_its_row(self):
+        self.import_rows(10)
+        lines = pack_jsonl(rows(1), first=100) + b'{"key":"seven","vector":[1,2,3,4,5,6,7,8]}\n'
+        self.run_skerry("import", self.db, "docs", self.write("k.jsonl", lines), expect=DATA)
+        self.assertIn('row 1: key "seven" is not a whole number', self.err)
+        self.assertEqual(self.size(), 10)
+
+    def test_insert_refuses_a_present_key_and_changes_nothing(self):
+        self.import_rows(10)
+        file = self.write("i.jsonl", pack_jsonl(rows(5), first=8))
+        self.run_skerry("import", self.db, "docs", file, "--insert", expect=DATA)
+        self.assertIn("already_exists", self.err)
+        self.assertEqual(self.size(), 10)
+
+    def test_a_fraction_does_not_become_a_byte(self):
+        self.run_skerry("create", self.db, "bytes", "-d", 2, "--scalar", "u8")
+        lines = b'{"key":1,"vector":[1,2]}\n{"key":2,"vector":[1,2.5]}\n'
+        self.run_skerry("import", self.db, "bytes", "-", "--format", "jsonl", expect=DATA,
+                        stdin=lines)
+        self.assertIn("row 1", self.err)
+        self.assertEqual(self.size("bytes"), 0)
+
+    def test_missing_and_unknown(self):
+        self.run_skerry("import", self.db, "docs", self.path("nobody.fbin"), "--metric", "l2",
+                        expect=NOT_FOUND)
+        self.run_skerry("import", self.db, "docs", self.write("x.xyz", b"?"), "--metric", "l2",
+                        expect=USAGE)
+        self.assertFalse(os.path.exists(self.db))
+        file = self.write("ok.fbin", pack_bin(rows(2)))
+        self.run_skerry("import", self.db, "docs", file, expect=NOT_FOUND)
+        self.run_skerry("create", self.db)
+        self.run_skerry("import", self.db, "docs", file, expect=NOT_FOUND)
+        self.assertIn("say --metric to make it", self.err)
+
+    def test_options_that_differ_are_refused(self):
+        self.import_rows(10)
+        self.run_skerry("import", self.db, "docs", self.path("some.fbin"), "--metric", "cosine",
+                        expect=USAGE)
+        self.assertIn("--metric l2, not cosine", self.err)
+
+
+class Stopped(CliCase):
+    def start(self, *arguments):
+        return subprocess.Popen([SKERRY, *map(str, arguments)], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def wait_until_it_waits(self, process):
+        """Until it sleeps in its read of the empty pipe, database open, all rows taken."""
+        for _ in range(600):
+            with open("/proc/%d/wchan" % process.pid) as file:
+                where = file.read()
+            open_files = [os.readlink("/proc/%d/fd/%s" % (process.pid, fd))
+                          for fd in os.listdir("/proc/%d/fd" % process.pid)]
+            if "poll" in where and any("data.mdb" in name for name in open_files):
+                return
+            time.sleep(0.05)
+        self.fail("it never waited")
+
+    def test_ctrl_c_commits_what_was_read_and_says_where_to_resume(self):
+        lines = pack_jsonl(rows(100)).splitlines(keepends=True)
+        process = self.start("import", self.db, "docs", "-", "--format", "jsonl", "--metric", "l2",
+                             "--batch", 10)
+        process.stdin.write(b"".join(lines[:34]) + lines[34][:20])
+        process.stdin.flush()
+        self.wait_until_it_waits(process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, INTERRUPTED, err)
+        self.assertIn(b"34 rows are stored; resume with --from-row 34", err)
+        self.assertEqual(self.size(), 34)
+        self.run_skerry("import", self.db, "docs", "-", "--format", "jsonl", "--from-row", 34,
+                        stdin=b"".join(lines))
+        self.assertEqual(self.size(), 100)
+        self.assertEqual(self.vector(99), row(99))
+        self.assertIn("verify: clean", self.run_skerry("verify", self.db))
+
+    def test_ctrl_c_before_the_first_row(self):
+        process = self.start("import", self.db, "docs", "-", "--format", "jsonl", "--metric", "l2")
+        for _ in range(600):
+            with open("/proc/%d/wchan" % process.pid) as file:
+                if "poll" in file.read():
+                    break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, INTERRUPTED, err)
+        self.assertIn(b"resume with --from-row 0", err)
+
+    def test_a_part_of_a_file(self):
+        file = self.write("p.fbin", pack_bin(rows(50)))
+        answer = self.run_json("import", self.db, "docs", file, "--metric", "l2", "--from-row", 10,
+                               "--rows", 15, "--first-key", 1000)[0]
+        self.assertEqual((answer["rows"], answer["next_row"]), (15, 25))
+        self.assertEqual(self.vector(1010), row(10))
+        self.run_skerry("import", self.db, "docs", file, "--from-row", 51, expect=DATA)
+        self.assertIn("only 50 rows", self.err)
+
+    def test_nothing_is_drawn_in_a_pipe(self):
+        self.import_rows(50)
+        self.assertEqual(self.err, "")
+
+
+if __name__ == "__main__":
+    unittest.main()
