@@ -51,15 +51,15 @@ Outcome Source::fill() {
   if (begin_ < limit_) return {};
   begin_ = limit_ = 0;
   for (;;) {
-    if (stop_fd_ >= 0) {
-      pollfd watched[2] = {{stop_fd_, POLLIN, 0}, {fd_, POLLIN, 0}};
-      if (::poll(watched, 2, -1) < 0) {
-        if (errno == EINTR) continue;
-        return Outcome::io(fmt::format("{}: {}", name_, std::strerror(errno)));
-      }
-      if (watched[0].revents != 0) return Outcome::stopped();
+    pollfd watched[2] = {{stop_fd_, POLLIN, 0}, {fd_, POLLIN, 0}};  // a negative one is passed over
+    if (stop_fd_ >= 0 && ::poll(watched, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      return Outcome::io(fmt::format("{}: {}", name_, std::strerror(errno)));
     }
+    if (watched[0].revents != 0) return Outcome::stopped();
     const ssize_t got = ::read(fd_, buffer_.data(), buffer_.size());
+    // Ctrl-C ends the program that writes into the pipe too: its end may be seen first.
+    if (got == 0 && stop_fd_ >= 0 && ::poll(watched, 1, 0) > 0) return Outcome::stopped();
     if (got >= 0) {
       limit_ = static_cast<std::size_t>(got);
       return {};
