@@ -59,17 +59,13 @@ struct Import {
     input.stop_fd = stop_fd();
     // The file first: a bad one should not leave a new database behind.
     std::unique_ptr<formats::VectorReader> reader;
-    if (Outcome opened = formats::open_reader(input, reader); !opened.ok()) {
-      if (opened.trouble != Trouble::stopped) check(opened);
-      fail(kInterrupted,
-           fmt::format("interrupted: 0 rows are stored; resume with --from-row {}", from_row));
-    }
+    begin(formats::open_reader(input, reader));
     std::unique_ptr<formats::Source> key_source;
     if (!key_file.empty()) {
       if (reader->shape().keys) fail(kUsage, reader->name() + " has keys of its own; drop --keys");
       check(formats::Source::open(key_file, stop_fd(), key_source));
     }
-    check(reader->skip(from_row));
+    begin(reader->skip(from_row));
     skip_keys(key_source.get());
     next_row = from_row;
 
@@ -80,6 +76,13 @@ struct Import {
     Outcome end = copy(*reader, key_source.get(), collection, options);
     check(database.close(), place.database);
     report(end, *reader);
+  }
+
+  // Nothing is stored yet: Ctrl-C leaves everything as it was.
+  void begin(const Outcome& outcome) const {
+    if (outcome.trouble != Trouble::stopped) return check(outcome);
+    fail(kInterrupted,
+         fmt::format("interrupted: 0 rows are stored; resume with --from-row {}", from_row));
   }
 
   Collection find_collection(Database& database, const formats::Shape& shape) {
@@ -117,12 +120,9 @@ struct Import {
     VectorConverter converter(options.index);
     Outcome end;
     for (Batch batch; stored < row_limit;) {
-      if (interrupted()) {
-        end = Outcome::stopped();
-        break;
-      }
       end = reader.next(std::min<std::uint64_t>(batch_rows, row_limit - stored), batch);
-      // After Ctrl-C the rows that were read whole are stored; after a bad row none of its batch.
+      // Ctrl-C is seen when the reader wants more bytes: the rows that were read whole are stored.
+      // After a bad row none of its batch is.
       if ((!end.ok() && end.trouble != Trouble::stopped) || batch.rows == 0) break;
       Outcome written = write(batch, key_source, collection, options, converter, reader.name());
       if (!written.ok()) {

@@ -70,6 +70,8 @@ int main(int argc, char** argv) {
 #ifdef SKERRY_HAVE_BENCH
   // The bench has words of its own.
   if (argc > 1 && std::string_view(argv[1]) == "bench") {
+    char name[] = "skerry bench";
+    argv[1] = name;
     return skerry::bench::run_bench(argc - 1, argv + 1);
   }
 #endif

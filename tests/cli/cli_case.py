@@ -75,6 +75,18 @@ def l2(a, b):
     return math.fsum((x - y) ** 2 for x, y in zip(a, b))
 
 
+def has_open(process, name):
+    """Whether the process has a file of this name open."""
+    folder = "/proc/%d/fd" % process.pid
+    for fd in os.listdir(folder):
+        try:
+            if name in os.readlink(os.path.join(folder, fd)):
+                return True
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return False
+
+
 class CliCase(unittest.TestCase):
     maxDiff = None
 

@@ -1,5 +1,7 @@
 """test_commands.py - every command: its answer, its JSON, its exit code."""
 import os
+import subprocess
+import time
 import unittest
 
 from cli_case import *
@@ -230,8 +232,6 @@ class Keeping(CliCase):
         self.assertEqual(stats["live"], 2000)
 
     def test_a_second_process_is_told_busy(self):
-        import subprocess
-        import time
         self.import_rows(10)
         holder = subprocess.Popen([SKERRY, "import", self.db, "docs", "-", "--format", "jsonl"],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -239,9 +239,7 @@ class Keeping(CliCase):
         holder.stdin.flush()
         try:
             for _ in range(600):
-                names = [os.readlink("/proc/%d/fd/%s" % (holder.pid, fd))
-                         for fd in os.listdir("/proc/%d/fd" % holder.pid)]
-                if any("data.mdb" in name for name in names):
+                if has_open(holder, "data.mdb"):
                     break
                 time.sleep(0.05)
             self.run_skerry("stats", self.db, expect=BUSY)

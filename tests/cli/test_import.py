@@ -1,7 +1,10 @@
 """test_import.py - files and pipes in: every format, every way to be wrong, stopped and resumed."""
+import fcntl
 import os
 import signal
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
@@ -199,17 +202,21 @@ class Stopped(CliCase):
         return subprocess.Popen([SKERRY, *map(str, arguments)], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def wait_until_it_waits(self, process):
-        """Until it sleeps in its read of the empty pipe, database open, all rows taken."""
-        for _ in range(600):
-            with open("/proc/%d/wchan" % process.pid) as file:
-                where = file.read()
-            open_files = [os.readlink("/proc/%d/fd/%s" % (process.pid, fd))
-                          for fd in os.listdir("/proc/%d/fd" % process.pid)]
-            if "poll" in where and any("data.mdb" in name for name in open_files):
+    def wait_for(self, condition):
+        for _ in range(1200):
+            if condition():
                 return
             time.sleep(0.05)
-        self.fail("it never waited")
+        self.fail("it never came to pass")
+
+    def catches_ctrl_c(self, process):
+        with open("/proc/%d/status" % process.pid) as file:
+            caught = [line.split()[1] for line in file if line.startswith("SigCgt")][0]
+        return int(caught, 16) >> (signal.SIGINT - 1) & 1 == 1
+
+    def has_read_it_all(self, process):
+        unread = fcntl.ioctl(process.stdin.fileno(), termios.FIONREAD, b"\0" * 4)
+        return struct.unpack("i", unread)[0] == 0 and has_open(process, "data.mdb")
 
     def test_ctrl_c_commits_what_was_read_and_says_where_to_resume(self):
         lines = pack_jsonl(rows(100)).splitlines(keepends=True)
@@ -217,7 +224,7 @@ class Stopped(CliCase):
                              "--batch", 10)
         process.stdin.write(b"".join(lines[:34]) + lines[34][:20])
         process.stdin.flush()
-        self.wait_until_it_waits(process)
+        self.wait_for(lambda: self.has_read_it_all(process))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, INTERRUPTED, err)
@@ -231,11 +238,7 @@ class Stopped(CliCase):
 
     def test_ctrl_c_before_the_first_row(self):
         process = self.start("import", self.db, "docs", "-", "--format", "jsonl", "--metric", "l2")
-        for _ in range(600):
-            with open("/proc/%d/wchan" % process.pid) as file:
-                if "poll" in file.read():
-                    break
-            time.sleep(0.05)
+        self.wait_for(lambda: self.catches_ctrl_c(process))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, INTERRUPTED, err)
