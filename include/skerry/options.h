@@ -47,7 +47,8 @@ struct CollectionOptions {
 enum class Durability : std::uint8_t {
   commit = 0,    // it survives kill -9 and power loss
   interval = 1,  // it survives kill -9; power loss may take the last interval
-  none = 2,      // it survives kill -9; power loss may take everything since sync()
+  none = 2,      // it survives kill -9; power loss may take everything since sync(), and may damage
+                 // the store itself: for imports that can be run again
 };
 
 struct DatabaseOptions {
@@ -55,7 +56,8 @@ struct DatabaseOptions {
   bool read_only = false;
   Durability durability = Durability::commit;
   std::uint32_t sync_interval_ms = 100;  // 1 .. 3,600,000; for Durability::interval
-  std::uint64_t map_bytes = 1ULL << 30;  // address space the store starts with; it grows by itself
+  std::uint64_t map_bytes = 1ULL << 30;  // 2^18 .. 2^46: address space the store starts with; it
+                                         // grows by itself
   std::uint32_t max_readers = 1024;      // 1 .. 65,536: transactions that may read at once
   std::uint32_t threads = 0;             // for rebuilding; 0: one a core
   bool use_images = true;                // false: rebuild from the store at every open

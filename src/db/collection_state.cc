@@ -682,11 +682,12 @@ Result<CollectionStats> CollectionState::stats() const {
   return stats;
 }
 
+// The epochs first: a caller's function, under its guard, may be about to ask for the gate.
 void CollectionState::shut() noexcept {
   closed_.store(true, std::memory_order_release);
-  const std::unique_lock gate(gate_);
   const std::uint64_t tag = epoch_tag();
   while (!epoch_passed(tag)) std::this_thread::yield();
+  const std::unique_lock gate(gate_);
   engine_.reset();
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "base/files.h"
 #include "base/fork.h"
@@ -315,18 +316,20 @@ Status DatabaseState::drop(std::string_view name) {
   if (!status.ok()) return status;
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
   const std::shared_ptr<Entry> entry = entry_of(name);
-  const std::lock_guard lock(entry->mutex);
-  status = alive();
-  if (!status.ok()) return status;
+  std::shared_ptr<CollectionState> state;
   Result<std::uint32_t> id = std::uint32_t{0};
   {
+    const std::lock_guard lock(entry->mutex);
+    status = alive();
+    if (!status.ok()) return status;
     const std::lock_guard no_writers(commit_mutex_);
     id = store_->drop_collection(name);
     if (!id.ok()) return id.error();
-    if (entry->state != nullptr) entry->state->seal();
+    state = std::exchange(entry->state, nullptr);
+    if (state != nullptr) state->seal();
   }
-  if (entry->state != nullptr) entry->state->shut();
-  entry->state.reset();
+  // With no lock held: a reader that this waits for may be asking for one.
+  if (state != nullptr) state->shut();
   std::error_code ignored;
   fs::remove(images() / (std::to_string(*id) + ".image"), ignored);
   // The collection is gone for everybody; rows that could not be removed now are removed by the

@@ -34,7 +34,11 @@
 //             -> engine: its writer lock
 //
 // The queue's own mutex is held for moments and never while another is asked for. The search path
-// takes none of these. Waiting for epochs is done with none of them held but an entry's and gate_.
+// takes none of these. Waiting until readers are out (shut) is done with none of them held, as a
+// reader's callback may ask for any of them.
+//
+// A publish waits while its engine saves an image, and with it the line: an image of one collection
+// can hold up writers of all, never readers.
 #pragma once
 
 #include <condition_variable>

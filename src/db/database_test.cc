@@ -837,27 +837,34 @@ TEST(Database, CloseWaitsForCallsUnderWay) {
   TestFolder folder;
   Database database = opened(folder / "db", {.durability = Durability::none});
   Collection collection = points(database);
-  for (Key key = 0; key < 50; ++key) ASSERT_TRUE(collection.insert(key, point(key)).ok());
+  for (Key key = 0; key < 50; ++key) {
+    ASSERT_TRUE(collection.insert(key, point(key)).ok());
+  }
   std::atomic<int> running{0};
+  std::atomic<std::uint64_t> inserted{50};
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&, t] {
       std::array<Hit, 5> hits;
-      Key next = 1000 * (static_cast<Key>(t) + 1);
+      Key next = 1'000'000 * (static_cast<Key>(t) + 1);
       running.fetch_add(1);
-      for (;;) {
+      for (;; ++next) {
         const Status found = collection.search(point(3), hits).status();
-        const Status written = collection.insert(next, point(next));
-        if (found.code() == Code::closed && written.code() == Code::closed) return;
         ASSERT_TRUE(found.ok() || found.code() == Code::closed) << found.message();
+        const Status written = collection.insert(next, point(next));
         ASSERT_TRUE(written.ok() || written.code() == Code::closed) << written.message();
-        if (written.ok()) ++next;
+        if (!written.ok()) return;
+        inserted.fetch_add(1);
       }
     });
   }
   while (running.load() < 3) std::this_thread::yield();
   ASSERT_TRUE(database.close().ok());
   for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(collection.size(), 0U);
+  // Neither more nor less than what was acknowledged.
+  Database again = opened(folder / "db");
+  EXPECT_EQ(points(again).size(), inserted.load());
 }
 
 TEST(Database, TheIntervalSyncsAndClosesCleanly) {

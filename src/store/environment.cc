@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "store/survey.h"
 
 namespace skerry::store {
 namespace {
@@ -209,12 +210,20 @@ Result<std::unique_ptr<Environment>> Environment::open(const std::filesystem::pa
 
 Status Environment::start() {
   // LMDB would make a new store out of a missing or an empty file. Neither may become one silently.
-  struct stat file = {};
-  if (::stat((folder_ / "data.mdb").c_str(), &file) != 0) {
-    if (errno == ENOENT) return Status(Code::corruption, "store/data.mdb is missing");
-    return status_of_errno(errno, "cannot look at store/data.mdb: {e}");
+  {
+    const Descriptor fd(::open((folder_ / "data.mdb").c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd.get() < 0) {
+      if (errno == ENOENT) return Status(Code::corruption, "store/data.mdb is missing");
+      return status_of_errno(errno, "cannot open store/data.mdb: {e}");
+    }
+    struct stat file = {};
+    if (::fstat(fd.get(), &file) != 0) {
+      return status_of_errno(errno, "cannot look at store/data.mdb: {e}");
+    }
+    if (file.st_size == 0) return Status(Code::corruption, "store/data.mdb is empty");
+    const Status status = survey(fd.get());
+    if (!status.ok()) return status;
   }
-  if (file.st_size == 0) return Status(Code::corruption, "store/data.mdb is empty");
   return start_map(false);
 }
 
@@ -237,7 +246,6 @@ Status Environment::start_map(bool make_tables) {
   if (status.code() == Code::not_found || error == ENOENT) {
     status = Status(Code::corruption, "store/data.mdb is cut short");
   }
-  if (status.ok()) status = check_extent();
   if (status.ok()) status = open_tables(make_tables);
   if (!status.ok()) stop();
   if (status.ok()) {
@@ -246,26 +254,6 @@ Status Environment::start_map(bool make_tables) {
     map_bytes_ = info.me_mapsize;
   }
   return status;
-}
-
-// Pages behind the end of the file cannot be read (the kernel sends SIGBUS). LMDB counts a page as
-// used before it is written, so a healthy file may lack a few free pages at its end.
-Status Environment::check_extent() const noexcept {
-  constexpr std::uint64_t kPagesSpare = 64;
-  MDB_envinfo info = {};
-  MDB_stat shape = {};
-  int fd = -1;
-  mdb_env_info(env_, &info);
-  mdb_env_stat(env_, &shape);
-  mdb_env_get_fd(env_, &fd);
-  struct stat file = {};
-  if (::fstat(fd, &file) != 0) return status_of_errno(errno, "cannot look at the store: {e}");
-  const std::uint64_t pages = static_cast<std::uint64_t>(file.st_size) / shape.ms_psize;
-  if (pages + kPagesSpare < info.me_last_pgno + 1) {
-    return Status(Code::corruption, "store/data.mdb is cut short: {a} of {b} pages are there",
-                  pages, info.me_last_pgno + 1);
-  }
-  return Status();
 }
 
 Status Environment::open_tables(bool make) noexcept {

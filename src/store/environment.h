@@ -170,7 +170,6 @@ class Environment {
   Status start();
   Status start_map(bool make_tables);
   Status open_tables(bool make) noexcept;
-  Status check_extent() const noexcept;
   Status grow() noexcept;
   Status begin_read(MDB_txn** txn) const noexcept;
   void end_read(MDB_txn* txn) const noexcept;

@@ -406,6 +406,72 @@ TEST(Store, GarbageAndACutFileAreCorruption) {
   EXPECT_EQ(code_of_open(other.path()), Code::corruption);
 }
 
+// Reads everything there is, or says why not.
+Status read_all(const std::filesystem::path& folder) {
+  Result<std::unique_ptr<Store>> store = Store::open(folder, {.read_only = true});
+  if (!store.ok()) return store.error();
+  return (*store)->read([](const Reading& reading) {
+    std::size_t bytes = 0;
+    return reading.each_vector(1, 0, [&](Key, Bytes vector) {
+      for (const std::byte byte : vector) bytes += std::to_integer<std::size_t>(byte);
+      return bytes > 0;
+    });
+  });
+}
+
+TEST(Store, AFileCutAnywhereIsSaidToBeCut) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  {
+    const auto store = opened(folder.path());
+    ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+    for (Key key = 0; key < 30; ++key) {
+      ASSERT_TRUE(put(*store, 1, {key}, key % 3 == 0 ? 9000 : 100, 'a').ok());
+    }
+  }
+  const std::uintmax_t size = std::filesystem::file_size(folder / "data.mdb");
+  TestFolder cut;
+  std::size_t refused = 0;
+  for (std::uintmax_t left = size - 4096; left >= 4096; left -= 4096) {
+    std::filesystem::copy_file(folder / "data.mdb", cut / "data.mdb",
+                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::resize_file(cut / "data.mdb", left);
+    const Status status = read_all(cut.path());
+    // What is whole without its last pages had them free.
+    EXPECT_TRUE(status.ok() || status.code() == Code::corruption) << status.message();
+    if (!status.ok()) ++refused;
+  }
+  EXPECT_GE(refused, size / 4096 - 6);
+}
+
+TEST(Store, AWipedPageIsCorruptionOrUnused) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  {
+    const auto store = opened(folder.path());
+    ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+    std::vector<Key> keys(300);
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i;
+    ASSERT_TRUE(put(*store, 1, keys, 1000, 'a').ok());
+  }
+  const std::uintmax_t pages = std::filesystem::file_size(folder / "data.mdb") / 4096;
+  TestFolder wiped;
+  std::size_t refused = 0;
+  for (std::uintmax_t page = 2; page < pages; ++page) {
+    std::filesystem::copy_file(folder / "data.mdb", wiped / "data.mdb",
+                               std::filesystem::copy_options::overwrite_existing);
+    {
+      std::fstream file(wiped / "data.mdb", std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(static_cast<std::streamoff>(page * 4096));
+      file << std::string(4096, page % 2 == 0 ? '\0' : '\xEE');
+    }
+    const Status status = read_all(wiped.path());
+    EXPECT_TRUE(status.ok() || status.code() == Code::corruption) << status.message();
+    if (!status.ok()) ++refused;
+  }
+  EXPECT_GE(refused, 75U);  // the leaves of the vectors alone
+}
+
 TEST(Store, AnotherProgramsEnvironmentIsIncompatible) {
   TestFolder folder;
   MDB_env* env = nullptr;
