@@ -35,7 +35,7 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
     command->add_option("collection", place.collection, "A collection's name (default: all)");
   }
   command->add_flag("--json", json_wanted(), "Answer with JSON, one object a line");
-  command->footer("Example:\n" + example);
+  command->footer("Example:\n" + example + "\n");
   return command;
 }
 

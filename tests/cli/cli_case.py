@@ -110,7 +110,7 @@ class CliCase(unittest.TestCase):
     def run_skerry(self, *arguments, expect=OK, stdin=b""):
         """Runs the command; its exit code must be the expected one."""
         done = subprocess.run([SKERRY, *map(str, arguments)], input=stdin,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
         self.assertEqual(done.returncode, expect,
                          "%s\nout: %s\nerr: %s" % (arguments, done.stdout[-2000:],
                                                    done.stderr[-2000:]))

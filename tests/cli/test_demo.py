@@ -25,6 +25,12 @@ class Demo(CliCase):
         self.assertEqual(self.size("glove6b-100-cos"), 8550)
         self.run_skerry("demo", "--keep", self.db, expect=USAGE)
 
+    def test_a_broken_promise_is_7_and_still_one_line(self):
+        answers = self.run_json("demo", "--ef", 1, "--codes", "exact", expect=PROMISE)
+        self.assertEqual(len(answers), 1)
+        self.assertLess(answers[0]["recall_at_10"], 0.98)
+        self.assertIn("promised", self.err)
+
     def test_without_its_data_it_says_so(self):
         self.run_skerry("demo", "--data", self.path("nowhere"), expect=NOT_FOUND)
         self.assertIn("capdocs-minilm-384-cos.base.fbin", self.err)

@@ -1,6 +1,8 @@
 """test_import.py - files and pipes in: every format, every way to be wrong, stopped and resumed."""
 import fcntl
 import os
+import pty
+import select
 import signal
 import struct
 import subprocess
@@ -252,6 +254,28 @@ class Stopped(CliCase):
         self.assertEqual(self.vector(1010), row(10))
         self.run_skerry("import", self.db, "docs", file, "--from-row", 51, expect=DATA)
         self.assertIn("only 50 rows", self.err)
+
+    def test_a_terminal_sees_rate_and_time_left(self):
+        terminal, other_end = pty.openpty()
+        process = subprocess.Popen([SKERRY, "import", self.db, "docs", "-", "--format", "fbin",
+                                    "--metric", "l2", "--batch", "10"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=other_end)
+        os.close(other_end)
+        whole = pack_bin(rows(2000))
+        fed = 8 + 10 * 32
+        process.stdin.write(whole[:fed])
+        process.stdin.flush()
+        seen = b""
+        while b"left" not in seen and fed + 320 < len(whole):  # a batch at a time, until it is drawn
+            process.stdin.write(whole[fed:fed + 320])
+            process.stdin.flush()
+            fed += 320
+            if select.select([terminal], [], [], 0.05)[0]:
+                seen += os.read(terminal, 4096)
+        process.communicate(whole[fed:], timeout=60)
+        self.assertEqual(process.returncode, OK)
+        self.assertRegex(seen.decode(), r"import .*%.* of 2,000 .*/s .*left")
+        os.close(terminal)
 
     def test_nothing_is_drawn_in_a_pipe(self):
         self.import_rows(50)
