@@ -327,7 +327,11 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& path, 
   e.sweep_at_ = header.sweep_at;
   if (Status status = e.adopt(header.live); !status.ok()) return status;
   e.read_only_ = mode == ImageMode::view;
-  if (!e.read_only_) e.collect_free_slots();
+  if (!e.read_only_) {
+    e.collect_free_slots();
+    // Removals reserve nothing: what they need is there from now on.
+    if (Status status = e.reserve_locked(0); !status.ok()) return status;
+  }
   return engine;
 }
 

@@ -223,6 +223,14 @@ class Keeping(CliCase):
         self.assertIn("verify: clean", self.run_skerry("verify", self.db))
         self.assertEqual(self.vector(7), row(7))
 
+    def test_a_graph_survives_a_removal_of_its_middle(self):
+        self.import_rows(3000)
+        self.run_skerry("remove", self.db, "docs", *range(1000, 2000))
+        self.assertIn("verify: clean", self.run_skerry("verify", self.db))
+        stats = self.run_json("stats", self.db)[0]["collections"][0]
+        self.assertTrue(stats["has_graph"])
+        self.assertEqual(stats["live"], 2000)
+
     def test_a_second_process_is_told_busy(self):
         self.import_rows(10)
         holder = subprocess.Popen([SKERRY, "import", self.db, "docs", "-", "--format", "jsonl"],
