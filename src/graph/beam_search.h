@@ -13,8 +13,8 @@
 // Paper: Malkov & Yashunin 2018, algorithms 2 and 5.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <span>
 
 #include "base/buffer.h"
 #include "graph/candidate_pool.h"
@@ -46,15 +46,18 @@ struct Place {
 };
 
 // Goes to the nearest neighbour on `level` for as long as there is a nearer one. Adds the distances
-// it took to `scored`. `slot_limit`: slots from here on are not for this search.
+// it took to `scored`, up to `budget` in all. `slot_limit`: slots from here on are not for this
+// search.
 inline Place descend(const Links& links, const Scorer& scorer, std::uint32_t level, Place place,
-                     Slot slot_limit, BeamScratch& scratch, std::uint64_t& scored) {
-  for (;;) {
+                     Slot slot_limit, std::uint64_t budget, BeamScratch& scratch,
+                     std::uint64_t& scored) {
+  while (scored < budget) {
     std::size_t count = links.read(place.slot, level, scratch.list.data());
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; ++i) {
       if (scratch.list[i] < slot_limit) scratch.slots[kept++] = scratch.list[i];
     }
+    kept = static_cast<std::size_t>(std::min<std::uint64_t>(kept, budget - scored));
     scorer(scratch.slots.data(), kept, scratch.distances.data());
     scored += kept;
     Place best = place;
@@ -66,6 +69,7 @@ inline Place descend(const Links& links, const Scorer& scorer, std::uint32_t lev
     if (best.slot == place.slot) return place;
     place = best;
   }
+  return place;
 }
 
 // Collects the neighbours of `node` that were not met yet behind the `count` slots collected so
@@ -95,6 +99,7 @@ inline std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::
     const Slot second = pool.expand();
     std::size_t count = gather(links, level, first, 0, scratch);
     if (second != kNoSlot) count = gather(links, level, second, count, scratch);
+    count = static_cast<std::size_t>(std::min<std::uint64_t>(count, budget - scored));
     scorer(scratch.slots.data(), count, scratch.distances.data());
     scored += count;
     for (std::size_t i = 0; i < count; ++i) pool.offer(scratch.distances[i], scratch.slots[i]);
@@ -122,6 +127,7 @@ std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std
     const Slot second = pool.expand();
     std::size_t count = gather(links, level, first, 0, scratch);
     if (second != kNoSlot) count = gather(links, level, second, count, scratch);
+    count = static_cast<std::size_t>(std::min<std::uint64_t>(count, budget - scored));
     scorer(scratch.slots.data(), count, scratch.distances.data());
     scored += count;
     for (std::size_t i = 0; i < count; ++i) {

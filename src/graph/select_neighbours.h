@@ -5,6 +5,10 @@
 // and a walk can leave the crowd. Candidates refused are not taken later to fill up: measured by
 // others and by us, the sparser list walks as well and costs less.
 //
+// Copies of the node (nearer by a factor of 10^5 than the farthest candidate) are never nearer to
+// each other than to the node, so they would fill the list and leave no way out of their crowd:
+// they get at most half of it.
+//
 // Paper: Malkov & Yashunin 2018, algorithm 4, without its two extensions.
 // Cost: at most candidates * taken distances, batched eight at a time so that a refusal comes
 // early.
@@ -27,10 +31,12 @@ std::size_t select_neighbours(std::span<const Candidate> candidates, std::size_t
   constexpr std::size_t kBatch = 8;
   float distances[kBatch];
   std::size_t count = 0;
+  std::size_t copies = 0;
   for (const Candidate& candidate : candidates) {
     if (count == limit) break;
-    bool keep = true;
-    if (count != 0) {
+    const bool is_copy = candidate.distance <= candidates.back().distance * 1e-5F;
+    bool keep = !is_copy || copies < limit / 2;
+    if (keep && count != 0) {
       const Scorer scorer = scorer_of(candidate.slot);
       for (std::size_t from = 0; keep && from < count; from += kBatch) {
         const std::size_t batch = count - from < kBatch ? count - from : kBatch;
@@ -40,7 +46,9 @@ std::size_t select_neighbours(std::span<const Candidate> candidates, std::size_t
         }
       }
     }
-    if (keep) taken[count++] = candidate.slot;
+    if (!keep) continue;
+    taken[count++] = candidate.slot;
+    copies += is_copy ? 1 : 0;
   }
   return count;
 }

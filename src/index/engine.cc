@@ -200,6 +200,7 @@ Status Engine::reserve_locked(std::size_t upserts) {
 
   Status status = fresh_.reserve(upserts);
   if (status.ok()) status = reserve_link_scratch(link_scratch_, target);
+  if (status.ok()) status = reserve_rescue(target);
   if (!status.ok()) return status;
 
   if (target > storage->capacity) {

@@ -198,13 +198,23 @@ class Engine {
   void connect(LinkScratch& scratch) noexcept;
   void add_reverse_link(Slot from, std::uint32_t level, Slot to, LinkScratch& scratch) noexcept;
   void rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept;
-  void rescue(Slot slot) noexcept;
+  Status reserve_rescue(std::uint32_t slots);
+  bool is_elder(Slot a, Slot b) const noexcept;
+  template <class IsEnough>
+  bool has_back_link(Slot slot, Slot except, IsEnough is_enough) const noexcept;
+  bool is_held(Slot slot, Slot except) const noexcept;
+  bool is_found(Slot slot) const noexcept;
+  void hold(Slot slot) noexcept;
+  void release_held(Slot slot) noexcept;
+  void rescue(Slot slot, bool may_displace) noexcept;
+  bool take_in(Slot holder, Slot slot, bool sparing) noexcept;
   bool is_erased(Slot slot) const noexcept;
   void count_link(Slot to, std::uint32_t level) noexcept;
   bool drop_link(Slot to, std::uint32_t level) noexcept;
 
   // erase.cc
   void erase_from_graph(Slot slot) noexcept;
+  void repair_around(Slot slot) noexcept;
   void inherit(Slot slot, std::uint32_t level, Slot departed) noexcept;
   void sweep(std::uint32_t slots) noexcept;
   void replace_entry(Slot departed) noexcept;
@@ -254,6 +264,9 @@ class Engine {
   std::uint32_t dead_linked_ = 0;   // dead slots still in the graph
   std::uint32_t sweep_at_ = 0;
   LinkScratch link_scratch_;
+  BeamScratch rescue_beam_;
+  Buffer<std::byte> rescue_code_;
+  Buffer<Slot> rescue_queue_;
   Buffer<Slot> fresh_;  // slots of the batch that is being published
   struct OldStorage {
     std::unique_ptr<Storage> storage;

@@ -45,19 +45,30 @@ void Engine::erase_from_graph(Slot slot) noexcept {
   ++dead_linked_;
   if (static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot) replace_entry(slot);
 
+  Slot released[2 * 256];
+  const std::size_t count = links.read(slot, 0, released);
+  repair_around(slot);
+  // The dead hold nobody.
+  for (std::size_t i = 0; i < count; ++i) hold(released[i]);
+}
+
+void Engine::repair_around(Slot slot) noexcept {
+  Storage& storage = writable();
+  const Links links = storage.links();
+  const std::uint32_t level = level_of(options_.seed, slot, options_.M);
   Slot neighbours[2 * 256];
   Slot back[2 * 256];
-  for (std::uint32_t l = level_of(options_.seed, slot, options_.M) + 1; l-- > 0;) {
+  for (std::uint32_t l = level + 1; l-- > 0;) {
     const std::size_t count = links.read(slot, l, neighbours);
     for (std::size_t i = 0; i < count; ++i) {
       if (storage.states[neighbours[i]].is_dead()) continue;
       const std::size_t there = links.read(neighbours[i], l, back);
-      if (std::find(back, back + there, slot) != back + there) inherit(neighbours[i], l, slot);
+      if (std::find(back, back + there, slot) == back + there) continue;
+      inherit(neighbours[i], l, slot);
       if ((storage.flags[slot] & kLinked) == 0) return;  // that was the last in-link: it is retired
     }
   }
-  const bool has_upper = level_of(options_.seed, slot, options_.M) > 0;
-  if (storage.states[slot].in_links == 0 && !(has_upper && links.upper_in_links(slot) != 0)) {
+  if (storage.states[slot].in_links == 0 && !(level > 0 && links.upper_in_links(slot) != 0)) {
     retire(slot);
   }
 }
@@ -185,12 +196,7 @@ void Engine::retire(Slot slot) noexcept {
     for (std::uint32_t l = 0; l <= level_of(options_.seed, next, options_.M); ++l) {
       const std::size_t count = links.read(next, l, list);
       for (std::size_t i = 0; i < count; ++i) {
-        if (drop_link(list[i], l)) continue;
-        if (storage.states[list[i]].is_dead()) {
-          if ((storage.flags[list[i]] & kLinked) != 0) leave(list[i]);
-        } else if (l == 0) {
-          rescue(list[i]);
-        }
+        if (!drop_link(list[i], l) && (storage.flags[list[i]] & kLinked) != 0) leave(list[i]);
       }
     }
     push(retired_, next, storage);

@@ -5,8 +5,12 @@
 // lists first, then the reverse links from layer 0 upwards, so that whoever reaches the node on any
 // level finds all its lists written; last it may become the entry point.
 //
-// A reverse link into a full list makes the owner choose again among all of them. Whoever loses his
-// last in-link in this is rescued at once: no live node is left without one.
+// A reverse link into a full list makes the owner choose again among all of them, and some lose
+// their place. So that none is lost to the walk, every live node is *held*: an elder live node
+// links to it on layer 0, where the entry point is the elder of all and of two others the one that
+// was born first. Elders cannot hang on each other in a circle, so by induction whoever is held is
+// reached from the entry point. Whoever is let go by somebody is looked at, and linked anew if
+// nobody holds it (hold, rescue).
 //
 // Paper: Malkov & Yashunin 2018, algorithm 1.
 #include <algorithm>
@@ -20,6 +24,22 @@
 #include "index/engine.h"
 
 namespace skerry {
+
+namespace {
+
+constexpr std::size_t kRescueBreadth = 32;  // of the walk that looks for somebody to hold a node
+constexpr std::size_t kRescueQueue = 8192;  // nodes asked at most
+
+}  // namespace
+
+Status Engine::reserve_rescue(std::uint32_t slots) {
+  Status status = rescue_beam_.reserve(2 * options_.M);
+  if (status.ok()) status = rescue_beam_.visited.begin(slots);
+  if (status.ok()) status = rescue_beam_.pool.begin(kRescueBreadth);
+  if (status.ok()) status = rescue_queue_.reserve(kRescueQueue);
+  if (status.ok()) status = rescue_code_.reserve(code_scratch());
+  return status;
+}
 
 Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const {
   const std::uint32_t degree0 = 2 * options_.M;
@@ -123,7 +143,7 @@ void Engine::plan_links(Slot slot, LinkScratch& scratch) const noexcept {
   scorer(&place.slot, 1, &place.distance);
   std::uint64_t scored = 0;
   for (std::uint32_t l = top; l > level; --l) {
-    place = descend(links, scorer, l, place, limit, beam, scored);
+    place = descend(links, scorer, l, place, limit, ~std::uint64_t{0}, beam, scored);
   }
   plan.levels = std::min(top, level) + 1;
   for (std::uint32_t l = plan.levels; l-- > 0;) {
@@ -183,10 +203,22 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
   if (entry == Storage::kNoEntry || level > static_cast<std::uint32_t>(entry >> 32)) {
     storage.entry.store(std::uint64_t{level} << 32 | plan.slot, std::memory_order_release);
+    if (entry != Storage::kNoEntry) {
+      // The entry point of before is nobody's elder any more but by its age.
+      const auto before = static_cast<Slot>(entry);
+      hold(before);
+      release_held(before);
+    }
+  } else {
+    hold(plan.slot);
   }
-  if (storage.states[plan.slot].in_links == 0 && plan.levels > 0 && plan.counts[0] > 0) {
-    rescue(plan.slot);
-  }
+}
+
+// The node is no elder of its neighbours any more: others must hold them.
+void Engine::release_held(Slot slot) noexcept {
+  Slot list[2 * 256];
+  const std::size_t count = writable().links().read(slot, 0, list);
+  for (std::size_t i = 0; i < count; ++i) hold(list[i]);
 }
 
 void Engine::add_reverse_link(Slot from, std::uint32_t level, Slot to,
@@ -221,8 +253,8 @@ void Engine::add_reverse_link(Slot from, std::uint32_t level, Slot to,
   rewrite_list(from, level, std::span<const Slot>(scratch.taken.data(), taken));
 }
 
-// Replaces a list and keeps the counts of in-links. Who loses his last is rescued if alive and let
-// go if dead.
+// Replaces a list and keeps the counts of in-links. Who lost a link is held by somebody else
+// afterwards if alive, and let go if dead and that was the last.
 void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
@@ -231,45 +263,154 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
   links.write(slot, level, now);
   for (const Slot neighbour : now) count_link(neighbour, level);
   for (std::size_t i = 0; i < count; ++i) {
-    if (drop_link(before[i], level)) continue;
+    const bool last = !drop_link(before[i], level);
     if (storage.states[before[i]].is_dead()) {
-      retire(before[i]);
-    } else if (level == 0) {
-      rescue(before[i]);
+      if (last) retire(before[i]);
+    } else if (level == 0 && std::find(now.begin(), now.end(), before[i]) == now.end()) {
+      if (is_elder(slot, before[i])) {
+        hold(before[i]);
+      } else if (!is_found(before[i])) {
+        rescue(before[i], true);
+      }
     }
   }
 }
 
-// Gives a live node that nobody links to on layer 0 a place in the list of one of its neighbours:
-// a free one, or that of the last there who has other in-links.
-void Engine::rescue(Slot slot) noexcept {
-  Storage& storage = writable();
-  const Links links = storage.links();
-  if (storage.states[slot].in_links != 0) return;
+// Of two live nodes in the graph, is `a` the elder?
+bool Engine::is_elder(Slot a, Slot b) const noexcept {
+  const Storage& storage = writable();
+  const auto entry = static_cast<Slot>(storage.entry.load(std::memory_order_relaxed));
+  if (a == entry || b == entry) return b != entry;
+  const std::uint64_t born_a = storage.states[a].born.load(std::memory_order_relaxed);
+  const std::uint64_t born_b = storage.states[b].born.load(std::memory_order_relaxed);
+  return born_a != born_b ? born_a < born_b : a < b;
+}
+
+// Does a neighbour on layer 0, other than `except` and not erased, link back and pass `is_enough`?
+// Who died in this write and is still to be erased counts: what he holds is held by others then.
+template <class IsEnough>
+bool Engine::has_back_link(Slot slot, Slot except, IsEnough is_enough) const noexcept {
+  const Links links = writable().links();
   Slot own[2 * 256];
   Slot list[2 * 256];
-  std::size_t count = links.read(slot, 0, own);
-  if (const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
-      entry != Storage::kNoEntry && count < links.degree(0)) {
-    own[count++] = static_cast<Slot>(entry);
-  }
+  const std::size_t count = links.read(slot, 0, own);
   for (std::size_t i = 0; i < count; ++i) {
-    const Slot neighbour = own[i];
-    if (neighbour == slot || storage.states[neighbour].is_dead()) continue;
-    const std::size_t there = links.read(neighbour, 0, list);
-    if (there < links.degree(0)) {
-      links.append(neighbour, 0, there, slot);
-      count_link(slot, 0);
-      return;
-    }
-    // Lists are kept from near to far when they are chosen, so the last is a good one to give up.
-    for (std::size_t j = there; j-- > 0;) {
-      if (storage.states[list[j]].in_links < 2) continue;
-      list[j] = slot;
-      rewrite_list(neighbour, 0, std::span<const Slot>(list, there));
-      return;
+    if (own[i] == except || is_erased(own[i]) || !is_enough(own[i])) continue;
+    const std::size_t there = links.read(own[i], 0, list);
+    if (std::find(list, list + there, slot) != list + there) return true;
+  }
+  return false;
+}
+
+// Is it held by one of its own neighbours? (Others may hold it too: who links to a node is not
+// kept, so a node may be rescued that need not be. That costs a link and no harm.)
+bool Engine::is_held(Slot slot, Slot except) const noexcept {
+  return has_back_link(slot, except, [&](Slot other) { return is_elder(other, slot); });
+}
+
+// Does a walk in its neighbourhood meet it? A neighbour that hangs on the node itself, as its only
+// in-link, leads nobody to it: that is how twins become an island.
+bool Engine::is_found(Slot slot) const noexcept {
+  const Storage& storage = writable();
+  return storage.states[slot].in_links > 2 || has_back_link(slot, kNoSlot, [&](Slot other) {
+           return is_elder(other, slot) || storage.states[other].in_links > 1;
+         });
+}
+
+void Engine::hold(Slot slot) noexcept {
+  const Storage& storage = writable();
+  if (storage.states[slot].is_dead() || (storage.flags[slot] & kLinked) == 0 ||
+      static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot ||
+      is_held(slot, kNoSlot)) {
+    return;
+  }
+  rescue(slot, true);
+}
+
+// Links to a live node that nobody holds: from the nearest elder among its own neighbours, else
+// among those that a walk to it meets and their neighbours, else from the entry point.
+void Engine::rescue(Slot slot, bool may_displace) noexcept {
+  Storage& storage = writable();
+  const Links links = storage.links();
+  const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
+  if (entry == Storage::kNoEntry || static_cast<Slot>(entry) == slot) return;
+  Slot own[2 * 256];
+  const std::size_t count = links.read(slot, 0, own);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (take_in(own[i], slot, true)) return;
+  }
+  BeamScratch& beam = rescue_beam_;
+  const Scorer scorer = node_scorer(storage, slot, rescue_code_.data());
+  const std::uint32_t limit = storage.used.load(std::memory_order_relaxed);
+  Place place{static_cast<Slot>(entry), 0};
+  scorer(&place.slot, 1, &place.distance);
+  SKERRY_ASSERT(beam.visited.begin(limit).ok());
+  SKERRY_ASSERT(beam.pool.begin(kRescueBreadth).ok());
+  beam_search(links, scorer, 0, place, ~std::uint64_t{0}, beam);
+  // In a crowd of copies the nearest are full of each other: go on to their neighbours and theirs,
+  // nearest first, until somebody has a place.
+  std::size_t queued = 0;
+  SKERRY_ASSERT(beam.visited.begin(limit).ok());
+  for (std::size_t i = 0; i < beam.pool.size(); ++i) {
+    rescue_queue_[queued++] = beam.pool.slot(i);
+    beam.visited.meet(beam.pool.slot(i));
+  }
+  for (std::size_t i = 0; i < queued; ++i) {
+    if (take_in(rescue_queue_[i], slot, i < beam.pool.size())) return;
+    const std::size_t found = gather(links, 0, rescue_queue_[i], 0, beam);
+    for (std::size_t j = 0; j < found && queued < kRescueQueue; ++j) {
+      rescue_queue_[queued++] = beam.slots[j];
     }
   }
+  const auto first = static_cast<Slot>(entry);
+  if (take_in(first, slot, false) || !may_displace) return;
+  // Everybody in the entry point's list depends on it: the last makes room and is rescued in turn.
+  Slot list[2 * 256];
+  const std::size_t there = links.read(first, 0, list);
+  const Slot displaced = list[there - 1];
+  list[there - 1] = slot;
+  links.write(first, 0, std::span<const Slot>(list, there));
+  count_link(slot, 0);
+  drop_link(displaced, 0);
+  rescue(displaced, false);
+}
+
+// Takes `slot` into the list of `holder`, if that is a live elder with a free place or with a
+// neighbour, the last first, that somebody else holds. Lists are kept from near to far when they
+// are chosen, so the last is a good one to give up. `sparing`: not one with few in-links.
+bool Engine::take_in(Slot holder, Slot slot, bool sparing) noexcept {
+  Storage& storage = writable();
+  const Links links = storage.links();
+  if (holder == slot || is_erased(holder) || !is_elder(holder, slot)) return false;
+  Slot list[2 * 256];
+  std::size_t count = links.read(holder, 0, list);
+  if (std::find(list, list + count, slot) != list + count) return true;
+  const auto is_needed = [&](Slot last) {
+    if (storage.states[last].is_dead()) return false;
+    if (sparing && storage.states[last].in_links < 3) return true;
+    return is_elder(holder, last) && !is_held(last, holder);
+  };
+  if (count == links.degree(0)) {
+    std::size_t i = count;
+    while (i > 0 && is_needed(list[i - 1])) --i;
+    if (i == 0) return false;
+    const Slot leaving = list[i - 1];
+    std::copy(list + i, list + count, list + i - 1);
+    list[count - 1] = slot;
+    links.write(holder, 0, std::span<const Slot>(list, count));
+    count_link(slot, 0);
+    if (!drop_link(leaving, 0)) retire(leaving);
+  } else {
+    links.append(holder, 0, count, slot);
+    count_link(slot, 0);
+  }
+  // Who is held knows his holder, where there is a place for it: is_held() looks there.
+  count = links.read(slot, 0, list);
+  if (count < links.degree(0) && std::find(list, list + count, holder) == list + count) {
+    links.append(slot, 0, count, holder);
+    count_link(holder, 0);
+  }
+  return true;
 }
 
 // May links still be made to it? A slot's flags are written under the link lock and read by
@@ -296,8 +437,8 @@ bool Engine::drop_link(Slot to, std::uint32_t level) noexcept {
       level == 0 ? storage.states[to].in_links : storage.links().upper_in_links(to);
   SKERRY_ASSERT(count > 0);
   --count;
-  if (!storage.states[to].is_dead()) return level != 0 || count != 0;
-  if ((storage.flags[to] & kDead) == 0) return true;  // it died in this write and is erased next
+  // Alive, or it died in this write and is erased next.
+  if ((storage.flags[to] & kDead) == 0) return true;
   const bool has_upper = level_of(options_.seed, to, options_.M) > 0;
   return storage.states[to].in_links != 0 || (has_upper && storage.links().upper_in_links(to) != 0);
 }

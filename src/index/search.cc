@@ -265,7 +265,7 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
   scorer(&place.slot, 1, &place.distance);
   std::uint64_t scored = 1;
   for (auto level = static_cast<std::uint32_t>(entry >> 32); level > 0; --level) {
-    place = descend(links, scorer, level, place, used, searcher.beam, scored);
+    place = descend(links, scorer, level, place, used, budget, searcher.beam, scored);
   }
 
   const bool ranged = options.max_distance < std::numeric_limits<float>::infinity();
