@@ -131,7 +131,10 @@ class SKERRY_API Index {
 
  private:
   explicit Index(std::unique_ptr<Engine> engine) noexcept;
+  Status usable() const noexcept;  // `closed` after a move or a fork
+
   std::unique_ptr<Engine> engine_;
+  std::uint64_t generation_ = 0;  // of the process that made it; a forked child has another
 };
 
 }  // namespace skerry

@@ -3,12 +3,11 @@
 
 #include <utility>
 
+#include "base/fork.h"
 #include "index/engine.h"
 
 namespace skerry {
 namespace {
-
-const Status kMoved(Code::closed, "the index was moved from");
 
 Changes one(const Key& key, VectorView vector) noexcept {
   return Changes{std::span<const Key>(&key, 1),
@@ -17,10 +16,19 @@ Changes one(const Key& key, VectorView vector) noexcept {
 
 }  // namespace
 
-Index::Index(std::unique_ptr<Engine> engine) noexcept : engine_(std::move(engine)) {}
+Index::Index(std::unique_ptr<Engine> engine) noexcept
+    : engine_(std::move(engine)), generation_(fork_generation()) {}
 Index::Index(Index&&) noexcept = default;
 Index& Index::operator=(Index&&) noexcept = default;
 Index::~Index() = default;
+
+Status Index::usable() const noexcept {
+  if (engine_ == nullptr) return Status(Code::closed, "the index was moved from");
+  if (generation_ != fork_generation()) {
+    return Status(Code::closed, "the index belongs to the process that was forked");
+  }
+  return {};
+}
 
 Result<Index> Index::create(const IndexOptions& options) {
   auto engine = Engine::create(options);
@@ -41,11 +49,12 @@ Result<Index> Index::view(const std::filesystem::path& path, CustomDistance cust
 }
 
 Status Index::save(const std::filesystem::path& path) const {
-  return engine_ == nullptr ? kMoved : engine_->save(path, ImageTag());
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->save(path, ImageTag());
 }
 
 Status Index::reserve(std::size_t count) {
-  if (engine_ == nullptr) return kMoved;
+  if (Status status = usable(); !status.ok()) return status;
   const std::uint64_t live = engine_->size();
   if (count <= live) return {};
   const std::size_t more = count - static_cast<std::size_t>(live);
@@ -55,21 +64,23 @@ Status Index::reserve(std::size_t count) {
 }
 
 Status Index::insert(Key key, VectorView vector) {
-  return engine_ == nullptr ? kMoved : engine_->insert(one(key, vector), 1);
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->insert(one(key, vector), 1);
 }
 
 Status Index::upsert(Key key, VectorView vector) {
-  return engine_ == nullptr ? kMoved : engine_->upsert(one(key, vector), 1);
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->upsert(one(key, vector), 1);
 }
 
 Status Index::insert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options) {
-  return engine_ == nullptr ? kMoved
-                            : engine_->insert(Changes{keys, vectors, false}, options.threads);
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->insert(Changes{keys, vectors, false}, options.threads);
 }
 
 Status Index::upsert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options) {
-  return engine_ == nullptr ? kMoved
-                            : engine_->upsert(Changes{keys, vectors, false}, options.threads);
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->upsert(Changes{keys, vectors, false}, options.threads);
 }
 
 Result<std::uint64_t> Index::remove(Key key) {
@@ -77,50 +88,53 @@ Result<std::uint64_t> Index::remove(Key key) {
 }
 
 Result<std::uint64_t> Index::remove(std::span<const Key> keys) {
-  if (engine_ == nullptr) return kMoved;
+  if (Status status = usable(); !status.ok()) return status;
   return engine_->remove(Changes{keys, MatrixView(), true});
 }
 
 bool Index::contains(Key key) const {
-  return engine_ != nullptr && engine_->contains(key);
+  return usable().ok() && engine_->contains(key);
 }
 
 std::uint64_t Index::size() const {
-  return engine_ == nullptr ? 0 : engine_->size();
+  return usable().ok() ? engine_->size() : 0;
 }
 
 Status Index::get(Key key, std::span<float> out) const {
-  return engine_ == nullptr ? kMoved : engine_->get(key, out);
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->get(key, out);
 }
 
 Status Index::get_bytes(Key key, std::span<std::byte> out) const {
-  return engine_ == nullptr ? kMoved : engine_->get_bytes(key, out);
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->get_bytes(key, out);
 }
 
 Status Index::for_each(FunctionRef<bool(Key)> visit) const {
-  return engine_ == nullptr ? kMoved : engine_->for_each(visit);
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->for_each(visit);
 }
 
 Result<SearchResult> Index::search(VectorView query, std::span<Hit> hits,
                                    const SearchOptions& options) const {
-  if (engine_ == nullptr) return kMoved;
+  if (Status status = usable(); !status.ok()) return status;
   return engine_->search(query, hits, options);
 }
 
 Result<SearchResult> Index::search_batch(MatrixView queries, std::span<Hit> hits,
                                          std::span<std::uint32_t> counts,
                                          const SearchOptions& options) const {
-  if (engine_ == nullptr) return kMoved;
+  if (Status status = usable(); !status.ok()) return status;
   return engine_->search_batch(queries, hits, counts, options);
 }
 
 Result<CheckReport> Index::check() const {
-  if (engine_ == nullptr) return kMoved;
+  if (Status status = usable(); !status.ok()) return status;
   return engine_->check_invariants();
 }
 
 IndexStats Index::stats() const {
-  return engine_ == nullptr ? IndexStats() : engine_->stats();
+  return usable().ok() ? engine_->stats() : IndexStats();
 }
 
 const IndexOptions& Index::options() const {

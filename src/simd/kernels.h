@@ -14,14 +14,11 @@
 // What a batch kernel writes is the distance of contract and header types.h:
 //     l2         sum (q - v)^2
 //     ip         1 - q.v
-//     cosine     clamp(1 - q.v * query.scale * inverse_norm, 0, 2); in double precision from the
-//                vectors themselves where the norms leave no room in single
+//     cosine     clamp(1 - q.v * query.scale * inverse_norm, 0, 2)
 //     sq8        query.offset + bias + low * query.sum + step * query.scale * idot
 //                + step_sum * query.cross, where idot = sum (int8 query) * (uint8 row)
 //     hamming, jaccard, haversine as in types.h
 // Integer pairs (i8 x i8, u8 x u8) add up in 32 bits, exactly, for every dimension to 65,535.
-// A distance depends on the two vectors alone, not on the row's place in the batch. Rows and
-// queries may begin at any byte (a multiple of 64 is fastest); nothing behind them is read.
 //
 // Each kernel is written once, in kernels-inl.h, over a small `Vec`; the files scalar.cc, avx2.cc,
 // avx512.cc, neon.cc say what Vec is and are compiled with that target's flags. The scalar ones are
@@ -44,7 +41,7 @@ struct Rows {
   std::size_t stride = 0;       // bytes
   std::uint32_t dimension = 0;  // components; bits for b1
   std::uint32_t tail = 0;       // offset of the tail floats in a row
-  std::uint32_t lookahead = 4;  // rows to prefetch ahead; 0: none
+  std::uint32_t lookahead = 4;  // rows to prefetch ahead
   std::uint32_t lines = 8;      // 64-byte lines to prefetch of each, at most
 };
 
