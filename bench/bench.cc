@@ -120,6 +120,11 @@ void add_runs(CLI::App& app, Settings& settings, const std::string& seconds) {
       ->default_str(seconds);
 }
 
+void add_folder(CLI::App& app, Settings& settings) {
+  app.add_option("--folder", settings.folder,
+                 "Where databases are made and removed again; else where temporary files go");
+}
+
 // What a word's own defaults are, where they differ.
 void set_defaults(const CLI::App& bench, Settings& settings) {
   const auto is_left_out = [&](const char* word, const char* option) {
@@ -127,6 +132,7 @@ void set_defaults(const CLI::App& bench, Settings& settings) {
     return app->parsed() && app->get_option(option)->empty();
   };
   if (is_left_out("update", "--ef")) settings.ef = {40, 80};
+  if (is_left_out("durable", "--seconds")) settings.seconds = 3;
 }
 
 // One word after `bench`.
@@ -175,6 +181,37 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
       ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
   add_build_threads(update, words);
+
+  CLI::App& durable =
+      add("durable", "Durable upserts a second by size of the commit", &measure_durable);
+  add_index(durable, settings, false);
+  durable.add_option("--batches", settings.batches, "Upserts a commit")
+      ->delimiter(',')
+      ->capture_default_str();
+  durable.add_option("--writers", settings.writers, "Threads that commit at once")
+      ->delimiter(',')
+      ->capture_default_str();
+  durable.add_option("--durability", words.durability, "commit,interval,none")
+      ->delimiter(',')
+      ->capture_default_str();
+  durable.add_option("--prefill", settings.prefill, "Vectors that are there before the clock runs")
+      ->capture_default_str();
+  add_build_threads(durable, words);
+  add_runs(durable, settings, "3");
+  add_folder(durable, settings);
+
+  CLI::App& open = add("open", "Time to open and to answer the first query", &measure_open);
+  add_index(open, settings, false);
+  open.add_option("--runs", settings.runs, "Openings of each kind; the median is reported")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  add_build_threads(open, words);
+  add_folder(open, settings);
+
+  CLI::App& memory = add("memory", "Memory and disk a vector", &measure_memory);
+  add_index(memory, settings, true);
+  add_build_threads(memory, words);
+  add_folder(memory, settings);
 
   return commands;
 }

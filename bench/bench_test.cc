@@ -1,0 +1,269 @@
+// The whole benchmark through its front door, on data so small that its figures mean nothing: what
+// is tested is that the lines are there, complete and true where truth is known.
+#include "bench.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "lines.h"
+#include "report.h"
+
+namespace skerry::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+class BenchTest : public testing::Test {
+ protected:
+  BenchTest() {
+    std::string name = (fs::temp_directory_path() / "skerry-bench-test-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+  }
+  ~BenchTest() override { fs::remove_all(folder_); }
+
+  int run(std::vector<std::string> words) {
+    words.insert(words.begin(), "skerry bench");
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    return run_bench(static_cast<int>(argv.size()), argv.data());
+  }
+
+  // Runs with the lines in a file and returns them.
+  std::vector<Line> lines_of(std::vector<std::string> words) {
+    const std::string path = (folder_ / "lines.jsonl").string();
+    words.insert(words.end(), {"--json", path});
+    EXPECT_EQ(run(words), 0);
+    return read_lines(path);
+  }
+
+  std::vector<Line> only(const std::vector<Line>& lines, const std::string& bench) {
+    std::vector<Line> found;
+    for (const Line& line : lines) {
+      if (line["bench"] == bench && !line.contains("missing")) found.push_back(line);
+    }
+    return found;
+  }
+
+  static void expect_fields(const Line& line, std::initializer_list<const char*> more) {
+    for (const char* field : {"bench", "impl", "scalar", "codes", "data", "d", "metric", "M",
+                              "ef_construction", "commit", "target"}) {
+      EXPECT_TRUE(line.contains(field)) << field << " of " << line.dump();
+    }
+    for (const char* field : more) EXPECT_TRUE(line.contains(field)) << field << line.dump();
+  }
+
+  fs::path folder_;
+  const std::string glove_ = std::string(SKERRY_DATA) + "/glove6b-100-cos.base.fbin";
+  const std::string clothes_ = std::string(SKERRY_DATA) + "/fashion-mnist-5k-784-l2.base.u8bin";
+};
+
+TEST_F(BenchTest, SearchWritesALineAPointAndASummaryWithTheRatio) {
+  const auto lines =
+      lines_of({"search",  "--data",        glove_,   "--metric",     "cosine",    "--n",
+                "1500",    "--query-limit", "40",     "--codes",      "exact,sq8", "--peers",
+                "hnswlib", "--ef",          "200,10", "--runs",       "2",         "--seconds",
+                "0.01",    "--threads",     "1,2",    "--flat-below", "0"});
+  const auto points = only(lines, "search");
+  const bool has_rival = std::any_of(points.begin(), points.end(),
+                                     [](const Line& line) { return line["impl"] == "hnswlib"; });
+  EXPECT_EQ(points.size(), (has_rival ? 3u : 2u) * 2 * 2);
+  for (const Line& line : points) {
+    expect_fields(line, {"n", "threads", "ef", "recall_at_10", "qps", "qps_cpu", "p50_us", "p99_us",
+                         "bytes_per_vector", "build_s", "runs"});
+    EXPECT_EQ(line["n"], 1500);
+    EXPECT_EQ(line["data"], "glove6b-100-cos");
+    EXPECT_GT(line["qps"].get<double>(), 0);
+    if (line["ef"] == 200) {
+      EXPECT_GE(line["recall_at_10"].get<double>(), 0.98) << line.dump();
+    }
+  }
+  const auto summaries = only(lines, "search_summary");
+  EXPECT_EQ(summaries.size(), (has_rival ? 3u : 2u) * 3 * 2);
+  for (const Line& line : summaries) expect_fields(line, {"recall", "reached"});
+}
+
+TEST_F(BenchTest, SearchTakesTheTruthOfTheFileWhenTheBaseIsWhole) {
+  const auto lines = lines_of({"search", "--data", clothes_, "--query-limit", "20", "--scalar",
+                               "u8", "--ef", "100", "--runs", "1", "--seconds", "0.01"});
+  const auto points = only(lines, "search");
+  ASSERT_EQ(points.size(), 1u);
+  EXPECT_GE(points[0]["recall_at_10"].get<double>(), 0.99);
+  EXPECT_LT(points[0]["bytes_per_vector"].get<double>(), 784 * 4);
+}
+
+TEST_F(BenchTest, BuildTellsEverySizeAndTheCrossover) {
+  const auto lines =
+      lines_of({"build", "--generate", "lid24-384", "--sizes", "50,300", "--batch", "10"});
+  for (const Line& line : only(lines, "build")) {
+    expect_fields(line, {"n", "mode", "threads", "build_s", "inserts_per_s", "bytes_per_vector"});
+  }
+  EXPECT_EQ(only(lines, "build").size(), 4u);   // one by one and as a batch, at two sizes
+  EXPECT_EQ(only(lines, "insert").size(), 4u);  // the same
+  const auto crossings = only(lines, "crossover");
+  ASSERT_EQ(crossings.size(), 2u);
+  for (const Line& line : crossings) {
+    expect_fields(line, {"n", "rebuild_s", "insert_batch_s", "rebuild_over_insert"});
+    EXPECT_NEAR(line["rebuild_over_insert"].get<double>(),
+                line["rebuild_s"].get<double>() / line["insert_batch_s"].get<double>(),
+                0.02 * line["rebuild_over_insert"].get<double>() + 1);
+  }
+  EXPECT_EQ(only(lines, "crossover_summary").size(), 1u);
+}
+
+TEST_F(BenchTest, UpdateKeepsTheRecallAndTellsEveryPhase) {
+  const auto lines =
+      lines_of({"update", "--data", glove_, "--metric", "cosine", "--n", "1300", "--query-limit",
+                "30", "--flat-below", "0", "--rounds", "2", "--ef", "150"});
+  const auto points = only(lines, "update");
+  ASSERT_EQ(points.size(), 6u);
+  std::set<std::string> phases;
+  for (const Line& line : points) {
+    expect_fields(line, {"round", "phase", "changes_per_s", "recall_before", "recall_after"});
+    phases.insert(line["phase"]);
+    EXPECT_GE(line["recall_after"].get<double>(), 0.95) << line.dump();
+  }
+  EXPECT_EQ(phases, (std::set<std::string>{"update", "remove", "reinsert"}));
+}
+
+TEST_F(BenchTest, DurableStandsBesideLmdbAndLeavesNothingBehind) {
+  const auto lines = lines_of({"durable", "--data", clothes_, "--n", "600", "--query-limit", "1",
+                               "--batches", "1,16", "--writers", "1,2", "--prefill", "20", "--runs",
+                               "1", "--seconds", "0.05", "--folder", folder_.string()});
+  const auto points = only(lines, "durable");
+  EXPECT_EQ(points.size(), 8u);
+  for (const Line& line : points) {
+    expect_fields(line, {"batch", "writers", "durability", "upserts_per_s", "p50_us"});
+    EXPECT_GT(line["upserts_per_s"].get<double>(), 0) << line.dump();
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+}
+
+TEST_F(BenchTest, OpenFindsTheImageThenTheLogThenNothing) {
+  const auto lines = lines_of({"open", "--data", clothes_, "--n", "1200", "--query-limit", "5",
+                               "--flat-below", "100", "--runs", "2", "--folder", folder_.string()});
+  const auto points = only(lines, "open");
+  ASSERT_EQ(points.size(), 3u);
+  for (const Line& line : points) expect_fields(line, {"open_ms", "first_query_us"});
+  EXPECT_EQ(points[0]["opened"], "image");
+  EXPECT_EQ(points[0]["replayed"], 0);
+  EXPECT_EQ(points[1]["opened"], "image");
+  EXPECT_EQ(points[1]["replayed"], 12);
+  EXPECT_EQ(points[2]["opened"], "rebuilt_absent");
+}
+
+TEST_F(BenchTest, MemoryTellsIndexAndDatabase) {
+  const auto lines = lines_of({"memory", "--data", clothes_, "--n", "2000", "--query-limit", "5",
+                               "--folder", folder_.string()});
+  const auto points = only(lines, "memory");
+  ASSERT_EQ(points.size(), 2u);
+  for (const Line& line : points) {
+    expect_fields(line, {"what", "bytes_per_vector", "rss_bytes_per_vector"});
+    EXPECT_GT(line["rss_bytes_per_vector"].get<double>(), 784 * 4) << line.dump();
+  }
+  EXPECT_GT(points[1]["disk_bytes_per_vector"].get<double>(), 784 * 4);
+}
+
+// Every tag that opens closes, in order. The page is written as XML, so this is all it takes.
+void expect_well_formed(const std::string& html) {
+  std::vector<std::string> open;
+  for (std::size_t at = 0; (at = html.find('<', at)) != std::string::npos;) {
+    const std::size_t end = html.find('>', at);
+    ASSERT_NE(end, std::string::npos);
+    const std::string tag = html.substr(at + 1, end - at - 1);
+    ASSERT_EQ(tag.find('<'), std::string::npos) << tag;
+    ASSERT_EQ(std::count(tag.begin(), tag.end(), '"') % 2, 0) << tag;
+    at = end + 1;
+    if (tag[0] == '!' || tag.back() == '/') continue;
+    if (tag[0] != '/') {
+      open.push_back(tag.substr(0, tag.find(' ')));
+      continue;
+    }
+    ASSERT_FALSE(open.empty()) << tag;
+    ASSERT_EQ("/" + open.back(), tag);
+    open.pop_back();
+  }
+  EXPECT_TRUE(open.empty());
+}
+
+TEST(Report, IsWellFormedWhateverTheTextsSay) {
+  Line line = {
+      {"bench", "search"}, {"impl", "a<b> & \"c\""}, {"scalar", "f32"}, {"codes", "exact"}};
+  line["data"] = "<script>";
+  line["threads"] = 1;
+  line["k"] = 10;
+  std::vector<Line> lines;
+  for (const int ef : {10, 20}) {
+    line["ef"] = ef;
+    line["recall_at_10"] = 0.9 + ef * 0.002;
+    line["qps"] = 1000.0 / ef;
+    line["bytes_per_vector"] = 100;
+    lines.push_back(line);
+  }
+  lines.push_back({{"bench", "search"}, {"impl", "absent"}, {"missing", "not found"}});
+  const std::string html = report_page(lines);
+  expect_well_formed(html);
+  EXPECT_EQ(html.find("<script"), std::string::npos);
+  EXPECT_NE(html.find("&lt;script&gt;"), std::string::npos);
+  EXPECT_NE(html.find("<polyline"), std::string::npos);
+  EXPECT_EQ(html.find("http://", html.find("</head>")), html.find("http://www.w3.org/2000/svg"));
+  EXPECT_EQ(html.find("nan"), std::string::npos);
+  expect_well_formed(report_page({}));
+}
+
+TEST_F(BenchTest, ThePageComesFromTheRunOrFromItsLines) {
+  const std::string lines = (folder_ / "lines.jsonl").string();
+  const std::string page = (folder_ / "page.html").string();
+  const std::string again = (folder_ / "again.html").string();
+  ASSERT_EQ(run({"build", "--generate", "lid24-384", "--sizes", "40,80", "--batch", "5", "--json",
+                 lines, "--html", page}),
+            0);
+  ASSERT_EQ(run({"report", lines, "--html", again}), 0);
+  const auto text_of = [](const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+  };
+  EXPECT_EQ(text_of(page), text_of(again));
+  expect_well_formed(text_of(page));
+  EXPECT_NE(text_of(page).find("Build rate against size"), std::string::npos);
+}
+
+TEST_F(BenchTest, CtrlCKeepsTheLinesAndSaysSo) {
+  const std::string path = (folder_ / "lines.jsonl").string();
+  std::atomic<bool> ended{false};
+  std::thread finger([&] {
+    while (!ended && (!fs::exists(path) || fs::file_size(path) == 0)) std::this_thread::yield();
+    if (!ended) kill(getpid(), SIGINT);
+  });
+  const int code = run({"update", "--data", glove_, "--metric", "cosine", "--n", "300",
+                        "--query-limit", "5", "--rounds", "1000000", "--json", path});
+  ended = true;
+  finger.join();
+  EXPECT_EQ(code, 130);
+  EXPECT_FALSE(only(read_lines(path), "update").empty());
+}
+
+TEST_F(BenchTest, MistakesHaveAnExitCodeEach) {
+  EXPECT_EQ(run({}), 2);
+  EXPECT_EQ(run({"search"}), 2);
+  EXPECT_EQ(run({"search", "--data", clothes_, "--metric", "manhattan"}), 2);
+  EXPECT_EQ(run({"search", "--data", clothes_, "--threads", "0"}), 2);
+  EXPECT_EQ(run({"search", "--data", (folder_ / "absent.fbin").string(), "--queries", clothes_}),
+            1);
+  EXPECT_EQ(run({"search", "--data", clothes_, "--metric", "ip"}), 1);  // the truth is l2's
+  EXPECT_EQ(run({"search", "--generate", "nothing"}), 1);
+  EXPECT_EQ(run({"report", (folder_ / "absent").string(), "--html", "x"}), 1);
+  EXPECT_EQ(run({"--help"}), 0);
+}
+
+}  // namespace
+}  // namespace skerry::bench

@@ -1,0 +1,92 @@
+// durable_store.cc - see durable_store.h.
+#include "durable_store.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <numeric>
+#include <stdexcept>
+
+namespace skerry::bench {
+namespace {
+
+void check(const Status& status) {
+  if (!status.ok()) throw std::runtime_error("skerry: " + status.message());
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder(const std::string& parent) {
+  const std::filesystem::path place =
+      parent.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(parent);
+  std::string name = (place / "skerry-bench-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    throw std::runtime_error(fmt::format("{}: {}", name, std::strerror(errno)));
+  }
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;  // nothing is left to do about it
+  std::filesystem::remove_all(path_, ignored);
+}
+
+DurableStore::DurableStore(const std::filesystem::path& folder, const PeerKind& kind,
+                           const Dataset& set, const Settings& settings, Durability durability,
+                           bool use_images)
+    : set_(set), keys_(set.base.rows) {
+  std::iota(keys_.begin(), keys_.end(), Key{0});
+  DatabaseOptions options;
+  options.durability = durability;
+  options.use_images = use_images;
+  Result<Database> database = Database::open(folder, options);
+  check(database.status());
+  database_ = std::make_unique<Database>(std::move(*database));
+  CollectionOptions collection_options;
+  collection_options.index = kind.index_options(set, settings.graph);
+  Result<Collection> collection = database_->open_or_create("bench", collection_options);
+  check(collection.status());
+  collection_ = std::make_unique<Collection>(std::move(*collection));
+}
+
+void DurableStore::upsert(std::size_t first, std::size_t count, unsigned threads) {
+  const MatrixView rows(set_.base.row(first), Scalar::f32, count, set_.base.dimension);
+  if (count == 1) return check(collection_->upsert(keys_[first], rows.row(0)));
+  check(collection_->upsert(std::span<const Key>(keys_).subspan(first, count), rows, {},
+                            {.threads = threads}));
+}
+
+std::size_t DurableStore::search(std::size_t query, std::span<Hit> hits) const {
+  const Result<SearchResult> found = collection_->search(set_.queries.span(query), hits);
+  check(found.status());
+  return found->count;
+}
+
+void DurableStore::save_images() {
+  check(database_->checkpoint());
+}
+
+void DurableStore::close() {
+  check(database_->close());
+}
+
+std::uint64_t DurableStore::index_bytes() const {
+  const IndexStats index = collection_stats().index;
+  return index.vector_bytes + index.code_bytes + index.link_bytes + index.other_bytes;
+}
+
+DatabaseStats DurableStore::stats() const {
+  Result<DatabaseStats> stats = database_->stats();
+  check(stats.status());
+  return *stats;
+}
+
+CollectionStats DurableStore::collection_stats() const {
+  Result<CollectionStats> stats = collection_->stats();
+  check(stats.status());
+  return *stats;
+}
+
+}  // namespace skerry::bench

@@ -1,0 +1,58 @@
+// durable_store.h - a Skerry database on disk with the data set in it, for the measurements of
+// durability, opening and disk space.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "peer.h"
+#include "settings.h"
+#include "skerry/database.h"
+
+namespace skerry::bench {
+
+// A new folder that goes when this does.
+class TemporaryFolder {
+ public:
+  // Inside `parent`, or where the system puts temporary files when that is "".
+  explicit TemporaryFolder(const std::string& parent);
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// One database with one collection of the data set's shape, in floats. Failures are
+// std::runtime_error.
+class DurableStore {
+ public:
+  // Opens the folder, or makes it. Without images the index is rebuilt from the store.
+  DurableStore(const std::filesystem::path& folder, const PeerKind& kind, const Dataset& set,
+               const Settings& settings, Durability durability, bool use_images = true);
+
+  // Rows [first, first + count) under their numbers, in one commit. From any thread.
+  void upsert(std::size_t first, std::size_t count, unsigned threads);
+
+  std::size_t search(std::size_t query, std::span<Hit> hits) const;
+  void save_images();
+  void close();
+
+  std::uint64_t index_bytes() const;
+  DatabaseStats stats() const;
+  CollectionStats collection_stats() const;
+
+ private:
+  const Dataset& set_;
+  std::vector<Key> keys_;  // keys_[row] == row
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<Collection> collection_;
+};
+
+}  // namespace skerry::bench

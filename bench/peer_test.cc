@@ -1,0 +1,109 @@
+#include "peer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+#include "generate.h"
+#include "run_queries.h"
+
+namespace skerry::bench {
+namespace {
+
+Dataset small_set(Metric metric) {
+  ClusterSet clusters;
+  clusters.dimension = 40;
+  clusters.clusters = 20;
+  Dataset set;
+  set.name = "small";
+  set.metric = metric;
+  set.base = generate(clusters, Stream::base, 1500, 1);
+  set.queries = generate(clusters, Stream::queries, 50, 1);
+  return set;
+}
+
+std::vector<PeerKind> present(std::vector<std::string> codes) {
+  PeerChoice choice;
+  choice.codes = std::move(codes);
+  choice.peers = {"hnswlib", "faiss", "usearch"};
+  std::vector<PeerKind> kinds = choose_peers(choice);
+  std::erase_if(kinds, [](const PeerKind& kind) { return !kind.missing.empty(); });
+  return kinds;
+}
+
+TEST(Peers, EachFindsTheNeighboursThatBruteForceFinds) {
+  for (const Metric metric : {Metric::l2, Metric::cosine, Metric::ip}) {
+    const Dataset set = small_set(metric);
+    const Truth truth = find_truth(metric, set.base, set.queries, 10, 1);
+    const Judge judge(metric, set.base, set.queries, truth, 10);
+    for (const PeerKind& kind : present({"exact", "sq8"})) {
+      for (const unsigned threads : {1u, 2u}) {
+        GraphOptions graph;
+        graph.capacity = set.base.rows;
+        graph.threads = 2;
+        const std::unique_ptr<Peer> peer = kind.make(set, graph);
+        peer->add(0, 1, 1);
+        peer->add(1, set.base.rows - 1, threads);
+        peer->set_ef(200);
+        const double recall = mean_recall(*peer, judge, set.queries.rows,
+                                          [](Key key) { return static_cast<std::uint32_t>(key); });
+        // Eight bits a component without re-ranking mistake a few neighbours at the edge.
+        const bool is_coarse = kind.scalar == "i8" || kind.scalar == "none";
+        EXPECT_GT(recall, is_coarse ? 0.85 : 0.98) << kind.label() << " " << name_of(metric);
+        EXPECT_GT(peer->bytes(), set.base.rows * set.base.dimension) << kind.label();
+        const Speed speed = run_queries(*peer, set.queries.rows, 10, threads, 0.01);
+        EXPECT_GT(speed.qps, 0);
+        EXPECT_GE(speed.p99_us, speed.p50_us);
+      }
+    }
+  }
+}
+
+TEST(Peers, ARemovedKeyIsNotFoundUntilItIsPutBackAndAnUpdateMovesIt) {
+  const Dataset set = small_set(Metric::l2);
+  for (const PeerKind& kind : present({"exact"})) {
+    GraphOptions graph;
+    graph.capacity = set.base.rows;
+    const std::unique_ptr<Peer> peer = kind.make(set, graph);
+    peer->add(0, set.base.rows, 1);
+    peer->set_ef(200);
+    std::vector<Key> keys(5);
+    const auto finds = [&](Key key) {
+      const std::size_t count = peer->search(0, 0, keys);
+      return std::find(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count), key) !=
+             keys.begin() + static_cast<std::ptrdiff_t>(count);
+    };
+    peer->search(0, 0, keys);
+    const Key nearest = keys[0];
+    if (!peer->remove(nearest)) {
+      EXPECT_EQ(kind.impl, "faiss");
+      EXPECT_FALSE(peer->update(nearest, 0));
+      continue;
+    }
+    EXPECT_FALSE(finds(nearest)) << kind.label();
+    EXPECT_TRUE(peer->put_back(nearest, nearest));
+    EXPECT_TRUE(finds(nearest)) << kind.label();
+    const Truth far = find_truth(Metric::l2, set.base, set.queries, set.base.rows, 1);
+    EXPECT_TRUE(peer->update(nearest, far.of(0).back()));
+    EXPECT_FALSE(finds(nearest)) << kind.label();
+  }
+}
+
+TEST(Peers, NamesAreCheckedAndModesChosen) {
+  PeerChoice choice;
+  choice.scalars = {"u8"};
+  choice.codes = {"exact", "sq8"};
+  EXPECT_EQ(choose_peers(choice).size(), 2u);
+  EXPECT_EQ(choose_peers(choice)[0].label(), "skerry u8");
+  EXPECT_EQ(choose_peers(choice)[1].label(), "skerry u8 sq8");
+  choice.peers = {"annoy"};
+  EXPECT_THROW(choose_peers(choice), std::runtime_error);
+  choice.peers = {};
+  choice.codes = {"pq"};
+  EXPECT_THROW(choose_peers(choice), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace skerry::bench
