@@ -193,6 +193,14 @@ TEST_P(UpdateContract, ManyUpdatesLeaveOneVectorAKey) {
   expect_agreement();
 }
 
+TEST_P(UpdateContract, ManyIdenticalVectorsStayReachable) {
+  fill(40);
+  for (Key key = 100; key < 400; ++key) put(key, key % 3);  // more copies than a list has room for
+  expect_agreement();
+  for (Key key = 100; key < 400; key += 2) erase(key);
+  expect_agreement();
+}
+
 TEST_P(UpdateContract, SpaceOfRemovedVectorsIsUsedAgain) {
   fill(200);
   for (Key key = 0; key < 200; ++key) put(key, 200 + key);
