@@ -420,6 +420,29 @@ Slot Engine::newest(Key key) const noexcept {
   return directory_.find(key, [this] { return writable().states.data(); });
 }
 
+// Which version of the key does a reader of `sequence` see, if the directory names `slot`? `stale`:
+// two writes went by since the number was read, and it cannot be told any more.
+Slot Engine::version_at(const Storage& storage, Slot slot, Key key, std::uint64_t sequence,
+                        bool& stale) noexcept {
+  const SlotState& state = storage.states[slot];
+  if (state.visible(sequence)) return slot;
+  if (state.born.load(std::memory_order_acquire) <= sequence) return kNoSlot;  // it died
+  // A write is on its way: what is visible is the version before, or none. Once a slot has died its
+  // link serves the writer's lists; died is set first, so it tells.
+  const Slot before = state.link.load(std::memory_order_acquire);
+  if (state.is_dead()) {
+    stale = true;
+    return kNoSlot;
+  }
+  if (before == kNoSlot) return kNoSlot;
+  const SlotState& previous = storage.states[before];
+  if (previous.key.load(std::memory_order_relaxed) == key && previous.visible(sequence)) {
+    return before;
+  }
+  stale = true;
+  return kNoSlot;
+}
+
 // The slot in which a reader of this moment sees the key, or kNoSlot. Under an EpochGuard.
 Slot Engine::find(Key key, const Storage*& storage) const noexcept {
   for (;;) {
@@ -429,18 +452,9 @@ Slot Engine::find(Key key, const Storage*& storage) const noexcept {
       return storage->states.data();
     });
     if (slot == kNoSlot) return kNoSlot;
-    const SlotState& state = storage->states[slot];
-    if (state.visible(sequence)) return slot;
-    const std::uint64_t born = state.born.load(std::memory_order_acquire);
-    if (born <= sequence) return kNoSlot;  // it died
-    // A write is on its way: what is visible is the version before, or none.
-    const Slot before = state.link.load(std::memory_order_acquire);
-    if (before == kNoSlot) return kNoSlot;
-    const SlotState& previous = storage->states[before];
-    if (previous.key.load(std::memory_order_relaxed) == key && previous.visible(sequence)) {
-      return before;
-    }
-    // Two writes went by since the number was read, and the link serves another list: look again.
+    bool stale = false;
+    const Slot seen = version_at(*storage, slot, key, sequence, stale);
+    if (!stale) return seen;
   }
 }
 

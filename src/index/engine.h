@@ -171,6 +171,8 @@ class Engine {
   }
   Storage& writable() const noexcept { return *storage_.load(std::memory_order_relaxed); }
   StorageShape shape() const noexcept;
+  static Slot version_at(const Storage& storage, Slot slot, Key key, std::uint64_t sequence,
+                         bool& stale) noexcept;
   Slot find(Key key, const Storage*& storage) const noexcept;
   Slot newest(Key key) const noexcept;
   Status reserve_locked(std::size_t upserts);

@@ -29,11 +29,12 @@ constexpr std::size_t kInherited = 2;      // links taken over for a lost one, a
 }  // namespace
 
 void Engine::push(SlotList& list, Slot slot, Storage& storage) noexcept {
-  storage.states[slot].link.store(kNoSlot, std::memory_order_relaxed);
+  // Release: a reader that follows a link finds it changed only together with the death.
+  storage.states[slot].link.store(kNoSlot, std::memory_order_release);
   if (list.count++ == 0) {
     list.head = slot;
   } else {
-    storage.states[list.tail].link.store(slot, std::memory_order_relaxed);
+    storage.states[list.tail].link.store(slot, std::memory_order_release);
   }
   list.tail = slot;
 }

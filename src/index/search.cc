@@ -148,18 +148,19 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
     if (status = searcher.marks.begin(used); !status.ok()) return status;
   }
   std::uint64_t marked = 0;  // visible slots of listed keys
+  bool stale = false;        // one of them was written twice since the search began
   const auto mark_listed = [&](auto each) {
     for (const Key key : filter.keys()) {
-      const Slot slot = directory_.find(key, [&] { return storage.states.data(); });
-      if (slot == kNoSlot || slot >= used) continue;
-      Slot seen = slot;
-      if (!storage.states[slot].visible(view.sequence)) {
-        seen = storage.states[slot].link.load(std::memory_order_acquire);
-        if (seen >= used || storage.states[seen].key.load(std::memory_order_relaxed) != key ||
-            !storage.states[seen].visible(view.sequence)) {
-          continue;
-        }
+      // The table may be newer than this search's storage, so the keys are read from the newest.
+      const Slot slot = directory_.find(
+          key, [&] { return storage_.load(std::memory_order_acquire)->states.data(); });
+      if (slot == kNoSlot) continue;
+      if (slot >= used) {
+        stale = true;
+        continue;
       }
+      const Slot seen = version_at(storage, slot, key, view.sequence, stale);
+      if (seen == kNoSlot) continue;
       if (!searcher.marks.meet(seen)) continue;
       ++marked;
       each(seen);
@@ -199,6 +200,7 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
         if (!block.exhausted()) block.add(slot);
       });
       block.flush();
+      if (stale) return search_with(searcher, query, hits, options);
       top.finish();
       result.count = static_cast<std::uint32_t>(top.count());
       result.exhausted = block.exhausted();
@@ -225,6 +227,8 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
     }
     share = (passed + 0.5) / (asked + 1.0);
   }
+
+  if (stale) return search_with(searcher, query, hits, options);
 
   const bool gated = filter.kind() != Filter::Kind::none;
   share = std::max(share, 1e-6);
