@@ -25,6 +25,15 @@ struct Space {
   Form form;
 };
 
+std::string name_of(const Space& space) {
+  return std::string(skerry::name_of(space.metric)) + "_" +
+         std::string(skerry::name_of(space.scalar)) + "_" + name_of(space.form);
+}
+
+void PrintTo(const Space& space, std::ostream* out) {
+  *out << name_of(space);
+}
+
 bool lawful(Metric metric, Scalar scalar) {
   switch (metric) {
     case Metric::hamming:
@@ -82,11 +91,7 @@ class MetricsContract : public ::testing::TestWithParam<Space> {
   }
 };
 INSTANTIATE_TEST_SUITE_P(, MetricsContract, ::testing::ValuesIn(all_spaces()),
-                         [](const auto& info) {
-                           return std::string(skerry::name_of(info.param.metric)) + "_" +
-                                  std::string(skerry::name_of(info.param.scalar)) + "_" +
-                                  name_of(info.param.form);
-                         });
+                         [](const auto& info) { return name_of(info.param); });
 
 TEST_P(MetricsContract, EveryReturnedDistanceIsExactForTheStoredVector) {
   const bool places = GetParam().metric == Metric::haversine;

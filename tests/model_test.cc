@@ -389,8 +389,7 @@ INSTANTIATE_TEST_SUITE_P(, ModelTest, ::testing::Range(std::size_t{0}, worlds().
 
 TEST_P(ModelTest, HoldsAndFindsWhatTheModelDoes) {
   const std::uint64_t seed = from_environment("SKERRY_SEED", std::random_device{}());
-  const std::uint64_t steps =
-      from_environment("SKERRY_STEPS", scaled(21'000, 10) / worlds().size());
+  const std::uint64_t steps = from_environment("SKERRY_STEPS", scaled(21'000) / worlds().size());
   Walk walk(worlds()[GetParam()], seed);
   for (std::size_t i = 0; i < steps && !HasFailure(); ++i) {
     SCOPED_TRACE("SKERRY_SEED=" + std::to_string(seed) + " step " + std::to_string(i));

@@ -40,6 +40,16 @@ struct Case {
   Codes codes;
 };
 
+std::string name_of(const Case& test) {
+  std::string name = std::string(test.set.name) + "_" + std::string(skerry::name_of(test.codes));
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+void PrintTo(const Case& test, std::ostream* out) {
+  *out << name_of(test);
+}
+
 class RecallTest : public ::testing::TestWithParam<Case> {
  protected:
   static constexpr std::size_t kWanted = 10;
@@ -121,12 +131,8 @@ std::vector<Case> all_cases() {
   }
   return cases;
 }
-INSTANTIATE_TEST_SUITE_P(, RecallTest, ::testing::ValuesIn(all_cases()), [](const auto& info) {
-  std::string name =
-      std::string(info.param.set.name) + "_" + std::string(name_of(info.param.codes));
-  std::ranges::replace(name, '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(, RecallTest, ::testing::ValuesIn(all_cases()),
+                         [](const auto& info) { return name_of(info.param); });
 
 TEST_P(RecallTest, OfAFreshGraph) {
   fill();

@@ -5,11 +5,14 @@
 // save and load, or close and open.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -246,6 +249,10 @@ inline std::vector<Form> all_forms() {
 inline std::string name_of(const Form& form) {
   return std::string(form.door == Door::index ? "index" : "collection") + "_" +
          std::string(skerry::name_of(form.codes)) + (form.graph ? "_graph" : "_flat");
+}
+
+inline void PrintTo(const Form& form, std::ostream* out) {
+  *out << name_of(form);
 }
 
 // The fixture of the contract's tests.
