@@ -163,6 +163,15 @@ TEST_P(ImageTest, AForeignFileIsIncompatible) {
   }
 }
 
+TEST_P(ImageTest, AFileOfANewerVersionIsIncompatible) {
+  std::string newer = read_file(path_);
+  ASSERT_EQ(newer[8], 1);  // the format's version, docs/file-format.md
+  newer[8] = 2;
+  write_file(path_, newer);
+  EXPECT_ERROR_SAYING(Index::load(path_), Code::incompatible, 2);
+  EXPECT_ERROR_SAYING(Index::view(path_), Code::incompatible, 2);
+}
+
 TEST_P(ImageTest, AnEmptyFileIsNeitherMissingNorAnEmptyIndex) {
   const fs::path other = folder_ / "other";
   write_file(other, "");
