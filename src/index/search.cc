@@ -28,12 +28,6 @@ constexpr std::size_t kBlock = 256;     // slots scored together in a scan
 constexpr std::uint32_t kSample = 128;  // slots asked to estimate what a predicate passes
 constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
 
-// What a scan goes through and what is let in; `Admit` is asked for visible slots only.
-struct ScanResult {
-  std::uint64_t scored = 0;
-  bool exhausted = false;
-};
-
 // Collects slots into blocks, scores them exactly and offers them.
 class BlockScorer {
  public:
@@ -53,8 +47,8 @@ class BlockScorer {
 
   void flush() {
     const std::size_t count =
-        static_cast<std::size_t>(std::min<std::uint64_t>(count_, budget_ - result_.scored));
-    if (count < count_) result_.exhausted = true;
+        static_cast<std::size_t>(std::min<std::uint64_t>(count_, budget_ - scored_));
+    if (count < count_) exhausted_ = true;
     exact_(searcher_.block.data(), count, searcher_.block_distances.data());
     for (std::size_t i = 0; i < count; ++i) {
       const float distance = searcher_.block_distances[i];
@@ -62,12 +56,12 @@ class BlockScorer {
       top_.offer(
           Hit{storage_.states[searcher_.block[i]].key.load(std::memory_order_relaxed), distance});
     }
-    result_.scored += count;
+    scored_ += count;
     count_ = 0;
   }
 
-  bool exhausted() const noexcept { return result_.exhausted; }
-  const ScanResult& result() const noexcept { return result_; }
+  bool exhausted() const noexcept { return exhausted_; }
+  std::uint64_t scored() const noexcept { return scored_; }
 
  private:
   const Storage& storage_;
@@ -77,7 +71,8 @@ class BlockScorer {
   Searcher& searcher_;
   std::uint64_t budget_;
   std::size_t count_ = 0;
-  ScanResult result_;
+  std::uint64_t scored_ = 0;
+  bool exhausted_ = false;  // the budget ended it
 };
 
 // Rough nanoseconds, for choosing only; measured on one machine, the ratios matter.
@@ -86,7 +81,6 @@ double cost_of_distance(std::size_t stride) noexcept {
 }
 constexpr double kCostOfState = 1.5;    // looking at a slot's state in a scan
 constexpr double kCostOfPredicate = 6;  // asking the caller
-constexpr double kCostOfLookup = 40;    // finding a key's slot
 
 }  // namespace
 
@@ -194,7 +188,7 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
     // Few enough keys are looked up and scored one by one.
     const double m = static_cast<double>(filter.keys().size());
     const double walk = code_cost * options_.M * static_cast<double>(ef) * n / std::max(m, 1.0);
-    if (!may_walk || m * (kCostOfLookup + distance_cost) <= walk + m * kCostOfLookup) {
+    if (!may_walk || m * distance_cost <= walk) {
       BlockScorer block(storage, exact, options.max_distance, top, searcher, budget);
       mark_listed([&](Slot slot) {
         if (!block.exhausted()) block.add(slot);
@@ -205,7 +199,7 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
       result.count = static_cast<std::uint32_t>(top.count());
       result.exhausted = block.exhausted();
       result.exact = !result.exhausted;
-      result.visited = block.result().scored;
+      result.visited = block.scored();
       return result;
     }
     mark_listed([](Slot) {});
@@ -250,7 +244,7 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
     block.flush();
     result.exhausted = block.exhausted();
     result.exact = !result.exhausted;
-    result.visited += block.result().scored;
+    result.visited += block.scored();
   };
 
   // flat_below 0 asks for the graph always; but a walk that would meet everybody is a scan.
