@@ -1,0 +1,15 @@
+# skerry_tests.cmake - how an executable of tests becomes tests of ctest.
+#
+# In an ordinary build each case is one: it can be chosen, timed and repeated alone. Under a
+# sanitizer a process costs more to start than most cases take, so there an executable is one test.
+include(GoogleTest)
+
+# skerry_add_tests(TARGET [label...])
+function(skerry_add_tests target)
+  if(SKERRY_SANITIZE)
+    add_test(NAME ${target} COMMAND ${target} --gtest_brief=1)
+    set_tests_properties(${target} PROPERTIES TIMEOUT 1200 LABELS "${ARGN}")
+  else()
+    gtest_discover_tests(${target} DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600 LABELS "${ARGN}")
+  endif()
+endfunction()
