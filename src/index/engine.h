@@ -208,7 +208,8 @@ class Engine {
   bool is_found(Slot slot) const noexcept;
   void hold(Slot slot) noexcept;
   void release_held(Slot slot) noexcept;
-  void rescue(Slot slot, bool may_displace) noexcept;
+  void rescue(Slot slot) noexcept;
+  Slot shelter(Slot slot) noexcept;
   bool take_in(Slot holder, Slot slot, bool sparing) noexcept;
   bool is_erased(Slot slot) const noexcept;
   void count_link(Slot to, std::uint32_t level) noexcept;

@@ -270,7 +270,7 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
       if (is_elder(slot, before[i])) {
         hold(before[i]);
       } else if (!is_found(before[i])) {
-        rescue(before[i], true);
+        rescue(before[i]);
       }
     }
   }
@@ -324,25 +324,33 @@ void Engine::hold(Slot slot) noexcept {
       is_held(slot, kNoSlot)) {
     return;
   }
-  rescue(slot, true);
+  rescue(slot);
 }
 
-// Links to a live node that nobody holds: from the nearest elder among its own neighbours, else
-// among those that a walk to it meets and their neighbours, else from the entry point.
-void Engine::rescue(Slot slot, bool may_displace) noexcept {
+// Gives a live node that nobody holds a place in the list of an elder. When every place is needed,
+// somebody younger makes room and looks for a place in turn: he has more elders to choose from, and
+// the youngest of all can be held by anybody, so it ends.
+void Engine::rescue(Slot slot) noexcept {
+  while (slot != kNoSlot) slot = shelter(slot);
+}
+
+// One step of it: the nearest elder among the node's own neighbours, else among those that a walk
+// to it meets and their neighbours. Returns who had to make room, or kNoSlot.
+Slot Engine::shelter(Slot slot) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
   const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
-  if (entry == Storage::kNoEntry || static_cast<Slot>(entry) == slot) return;
+  const auto first = static_cast<Slot>(entry);
+  if (entry == Storage::kNoEntry || first == slot) return kNoSlot;
   Slot own[2 * 256];
   const std::size_t count = links.read(slot, 0, own);
   for (std::size_t i = 0; i < count; ++i) {
-    if (take_in(own[i], slot, true)) return;
+    if (take_in(own[i], slot, true)) return kNoSlot;
   }
   BeamScratch& beam = rescue_beam_;
   const Scorer scorer = node_scorer(storage, slot, rescue_code_.data());
   const std::uint32_t limit = storage.used.load(std::memory_order_relaxed);
-  Place place{static_cast<Slot>(entry), 0};
+  Place place{first, 0};
   scorer(&place.slot, 1, &place.distance);
   SKERRY_ASSERT(beam.visited.begin(limit).ok());
   SKERRY_ASSERT(beam.pool.begin(kRescueBreadth).ok());
@@ -356,23 +364,32 @@ void Engine::rescue(Slot slot, bool may_displace) noexcept {
     beam.visited.meet(beam.pool.slot(i));
   }
   for (std::size_t i = 0; i < queued; ++i) {
-    if (take_in(rescue_queue_[i], slot, i < beam.pool.size())) return;
+    if (take_in(rescue_queue_[i], slot, i < beam.pool.size())) return kNoSlot;
     const std::size_t found = gather(links, 0, rescue_queue_[i], 0, beam);
     for (std::size_t j = 0; j < found && queued < kRescueQueue; ++j) {
       rescue_queue_[queued++] = beam.slots[j];
     }
   }
-  const auto first = static_cast<Slot>(entry);
-  if (take_in(first, slot, false) || !may_displace) return;
-  // Everybody in the entry point's list depends on it: the last makes room and is rescued in turn.
-  Slot list[2 * 256];
-  const std::size_t there = links.read(first, 0, list);
-  const Slot displaced = list[there - 1];
-  list[there - 1] = slot;
-  links.write(first, 0, std::span<const Slot>(list, there));
-  count_link(slot, 0);
-  drop_link(displaced, 0);
-  rescue(displaced, false);
+  if (take_in(first, slot, false)) return kNoSlot;
+  for (std::size_t i = 0; i <= queued; ++i) {
+    const Slot holder = i < queued ? rescue_queue_[i] : first;
+    if (holder == slot || is_erased(holder) || !is_elder(holder, slot)) continue;
+    Slot list[2 * 256];
+    const std::size_t there = links.read(holder, 0, list);
+    std::size_t youngest = there;
+    for (std::size_t j = 0; j < there; ++j) {
+      if (!is_elder(slot, list[j])) continue;
+      if (youngest == there || is_elder(list[youngest], list[j])) youngest = j;
+    }
+    if (youngest == there) continue;
+    const Slot displaced = list[youngest];
+    list[youngest] = slot;
+    links.write(holder, 0, std::span<const Slot>(list, there));
+    count_link(slot, 0);
+    drop_link(displaced, 0);
+    return displaced;
+  }
+  return kNoSlot;
 }
 
 // Takes `slot` into the list of `holder`, if that is a live elder with a free place or with a
