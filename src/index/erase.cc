@@ -14,6 +14,7 @@
 // In the family of FreshDiskANN (Singh et al. 2021, arXiv 2105.09613, algorithm 4: delete
 // consolidation) and of in-place deletes (Xu et al. 2025, arXiv 2502.13826), made incremental.
 #include <algorithm>
+#include <atomic>
 
 #include "base/assert.h"
 #include "base/epoch.h"
@@ -184,7 +185,7 @@ void Engine::retire(Slot slot) noexcept {
   const Links links = storage.links();
   SlotList due;
   const auto leave = [&](Slot s) {
-    storage.flags[s] = 0;
+    std::atomic_ref(storage.flags[s]).store(0, std::memory_order_relaxed);
     --dead_linked_;
     push(due, s, storage);
   };

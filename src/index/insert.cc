@@ -430,11 +430,13 @@ bool Engine::take_in(Slot holder, Slot slot, bool sparing) noexcept {
   return true;
 }
 
-// May links still be made to it? A slot's flags are written under the link lock and read by
-// planners outside it: a death is always by another write, so they do not change meanwhile.
+// May no link be made to it any more? Who died in this write is still linked and nothing else; the
+// dead of writes before are marked, and those that are retired meanwhile have no flag at all. That
+// one write (retire, under the link lock) may meet a planner's look outside it: both are atomic.
 bool Engine::is_erased(Slot slot) const noexcept {
   const Storage& storage = writable();
-  return storage.states[slot].is_dead() && (storage.flags[slot] & kDead) != 0;
+  return storage.states[slot].is_dead() &&
+         std::atomic_ref(storage.flags[slot]).load(std::memory_order_relaxed) != kLinked;
 }
 
 void Engine::count_link(Slot to, std::uint32_t level) noexcept {
