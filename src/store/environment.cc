@@ -85,8 +85,7 @@ Status status_of_lmdb(int error) noexcept {
     case MDB_INCOMPATIBLE:
       return Status(Code::corruption, "a table of the store is of another kind");
     case MDB_PANIC:
-      return Status(Code::io_error,
-                    "the store's root could not be written; close the database and open it again");
+      return Status(Code::io_error, "the store's root could not be written");
     case MDB_READERS_FULL:
       return Status(Code::busy, "more than max_readers read the store at once");
     case MDB_TXN_FULL:
@@ -208,7 +207,7 @@ Result<std::unique_ptr<Environment>> Environment::open(const std::filesystem::pa
   return environment;
 }
 
-Status Environment::start() {
+Status Environment::start() const {
   // LMDB would make a new store out of a missing or an empty file. Neither may become one silently.
   {
     const Descriptor fd(::open((folder_ / "data.mdb").c_str(), O_RDONLY | O_CLOEXEC));
@@ -227,7 +226,7 @@ Status Environment::start() {
   return start_map(false);
 }
 
-Status Environment::start_map(bool make_tables) {
+Status Environment::start_map(bool make_tables) const {
   int error = mdb_env_create(&env_);
   if (error != 0) return status_of_lmdb(error);
   map_bytes_ = std::clamp(std::max(options_.map_bytes, map_bytes_), kMapBytesMin, kMapBytesMax);
@@ -256,7 +255,7 @@ Status Environment::start_map(bool make_tables) {
   return status;
 }
 
-Status Environment::open_tables(bool make) noexcept {
+Status Environment::open_tables(bool make) const noexcept {
   MDB_txn* txn = nullptr;
   int error = mdb_txn_begin(env_, nullptr, options_.read_only ? MDB_RDONLY : 0, &txn);
   if (error != 0) return status_of_lmdb(error);
@@ -298,7 +297,7 @@ Status Environment::open_tables(bool make) noexcept {
   return status_of_lmdb(mdb_txn_commit(txn));
 }
 
-void Environment::stop() noexcept {
+void Environment::stop() const noexcept {
   if (env_ == nullptr) return;
   for (MDB_txn* txn : idle_) mdb_txn_abort(txn);
   idle_.clear();
@@ -311,6 +310,7 @@ void Environment::close() noexcept {
   const std::lock_guard turn(turnstile_);
   const std::unique_lock map(map_lock_);
   stop();
+  closed_ = true;
 }
 
 // -- transactions ---------------------------------------------------------------------------------
@@ -339,13 +339,37 @@ void Environment::end_read(MDB_txn* txn) const noexcept {
   }
 }
 
+// Under write_mutex_: opens what a failure has closed.
+Status Environment::reopen() const noexcept try {
+  if (env_ != nullptr) return Status();
+  if (closed_) return Status(Code::closed, "the database is closed");
+  const std::lock_guard turn(turnstile_);
+  const std::unique_lock map(map_lock_);
+  return start();
+} catch (const std::bad_alloc&) {
+  return Status(Code::out_of_memory, "no memory to open the store again");
+}
+
+// For a call that reads: success with the map held and the environment open.
+Status Environment::enter(std::shared_lock<std::shared_mutex>& map) const noexcept {
+  for (;;) {
+    turnstile_.lock();
+    turnstile_.unlock();
+    map = std::shared_lock(map_lock_);
+    if (env_ != nullptr) return Status();
+    map.unlock();
+    const std::lock_guard writing(write_mutex_);
+    const Status status = reopen();
+    if (!status.ok()) return status;
+  }
+}
+
 Status Environment::read(FunctionRef<Status(const Transaction&)> work) const {
-  turnstile_.lock();
-  turnstile_.unlock();
-  const std::shared_lock map(map_lock_);
-  if (env_ == nullptr) return Status(Code::closed, "the database is closed");
+  std::shared_lock<std::shared_mutex> map;
+  Status status = enter(map);
+  if (!status.ok()) return status;
   MDB_txn* txn = nullptr;
-  Status status = begin_read(&txn);
+  status = begin_read(&txn);
   if (!status.ok()) return status;
   // Whatever happens in `work`, the snapshot is let go.
   struct End {
@@ -360,7 +384,8 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
   const std::lock_guard writing(write_mutex_);
   for (;;) {
-    if (env_ == nullptr) return Status(Code::closed, "the database is closed");
+    Status status = reopen();
+    if (!status.ok()) return status;
     struct Open {
       MDB_txn* txn = nullptr;
       ~Open() {
@@ -369,15 +394,17 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
     } open;
     int error = mdb_txn_begin(env_, nullptr, 0, &open.txn);
     if (error != 0) return status_of_lmdb(error);
+    const std::size_t number = mdb_txn_id(open.txn);
     Transaction transaction(open.txn, tables_);
-    Status status = work(transaction);
+    status = work(transaction);
     if (status.ok()) {
       error = mdb_txn_commit(std::exchange(open.txn, nullptr));
       if (error == 0) {
         commits_.fetch_add(1, std::memory_order_relaxed);
         return status;
       }
-      status = commit_failure(error);
+      status = commit_failure(error, number);
+      if (status.ok()) return status;
     } else if (open.txn != nullptr) {
       mdb_txn_abort(std::exchange(open.txn, nullptr));
     }
@@ -387,11 +414,30 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
   }
 }
 
-Status Environment::commit_failure(int error) const noexcept {
+// What a commit that failed means. LMDB refuses everything after it could not write its root:
+// closed and opened again, it goes on from the last root that was written whole. Should that be the
+// failed one after all, it needs only to be synced.
+Status Environment::commit_failure(int error, std::size_t transaction) noexcept {
   int fd = -1;
   mdb_env_get_fd(env_, &fd);
-  if (error == EIO && device_is_full(fd)) return status_of_errno(ENOSPC, "");
-  return status_of_lmdb(error);
+  const Status status =
+      error == EIO && device_is_full(fd) ? status_of_errno(ENOSPC, "") : status_of_lmdb(error);
+  {
+    const std::lock_guard turn(turnstile_);
+    const std::unique_lock map(map_lock_);
+    MDB_txn* probe = nullptr;
+    if (begin_read(&probe).ok()) {
+      end_read(probe);
+      return status;
+    }
+    stop();
+  }
+  if (!reopen().ok()) return status;
+  MDB_envinfo info = {};
+  mdb_env_info(env_, &info);
+  if (info.me_last_txnid != transaction || mdb_env_sync(env_, 1) != 0) return status;
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  return Status();
 }
 
 // Under write_mutex_, with no write under way.
@@ -419,20 +465,17 @@ Status Environment::grow() noexcept {
 
 Status Environment::sync() {
   if (options_.read_only) return Status();
-  turnstile_.lock();
-  turnstile_.unlock();
-  const std::shared_lock map(map_lock_);
-  if (env_ == nullptr) return Status(Code::closed, "the database is closed");
-  return status_of_lmdb(mdb_env_sync(env_, 1));
+  std::shared_lock<std::shared_mutex> map;
+  const Status status = enter(map);
+  return status.ok() ? status_of_lmdb(mdb_env_sync(env_, 1)) : status;
 }
 
 // -- copies ---------------------------------------------------------------------------------------
 
 Status Environment::copy_to(const std::filesystem::path& file) const {
-  turnstile_.lock();
-  turnstile_.unlock();
-  const std::shared_lock map(map_lock_);
-  if (env_ == nullptr) return Status(Code::closed, "the database is closed");
+  std::shared_lock<std::shared_mutex> map;
+  const Status entered = enter(map);
+  if (!entered.ok()) return entered;
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0) return status_of_errno(errno, "cannot make the copy: {e}");
   const int error = mdb_env_copyfd2(env_, fd.get(), MDB_CP_COMPACT);
@@ -451,11 +494,11 @@ Status Environment::compact() {
   const std::filesystem::path smaller = folder_ / "compact.mdb";
   const std::lock_guard writing(write_mutex_);
   ::unlink(smaller.c_str());  // left by a compaction that was killed
-  Status status = copy_to(smaller);
+  Status status = reopen();
+  if (status.ok()) status = copy_to(smaller);
   if (!status.ok()) return status;
   const std::lock_guard turn(turnstile_);
   const std::unique_lock map(map_lock_);
-  if (env_ == nullptr) return Status(Code::closed, "the database is closed");
   stop();
   // The copy is whole and synced; from here the name decides.
   if (::rename(smaller.c_str(), current.c_str()) != 0) {

@@ -14,6 +14,10 @@
 // same thread would wait for itself once a mover stands between: reads do not nest. The search path
 // takes none of these locks.
 //
+// A root that could not be written leaves LMDB refusing everything. The environment is then closed
+// and opened again, at once or, when that fails too, by the calls that come later: reads and writes
+// go on as soon as the cause is gone.
+//
 // Durability (a decision of open):
 //   commit     LMDB's own: the pages are synced, then the root is written through to the device.
 //   interval   the pages are synced at every commit, the root is not (MDB_NOMETASYNC): a root that
@@ -167,28 +171,33 @@ class Environment {
  private:
   Environment(std::filesystem::path folder, const EnvironmentOptions& options);
 
-  Status start();
-  Status start_map(bool make_tables);
-  Status open_tables(bool make) noexcept;
+  // Reopening changes nothing that a caller can see: const, as a read may be what finds the need.
+  Status start() const;
+  Status start_map(bool make_tables) const;
+  Status open_tables(bool make) const noexcept;
+  void stop() const noexcept;
+  Status reopen() const noexcept;
+  Status enter(std::shared_lock<std::shared_mutex>& map) const noexcept;
+
   Status grow() noexcept;
   Status begin_read(MDB_txn** txn) const noexcept;
   void end_read(MDB_txn* txn) const noexcept;
-  Status commit_failure(int error) const noexcept;
-  void stop() noexcept;
+  Status commit_failure(int error, std::size_t transaction) noexcept;
 
   // Set at construction.
   const std::filesystem::path folder_;
   const EnvironmentOptions options_;
 
-  std::mutex write_mutex_;
+  mutable std::mutex write_mutex_;
   mutable std::mutex turnstile_;
   mutable std::shared_mutex map_lock_;
 
   // Written with write_mutex_ and map_lock_ exclusive, read with either.
-  MDB_env* env_ = nullptr;  // null: closed
-  unsigned tables_[kTableNames.size()] = {};
-  std::uint64_t map_bytes_ = 0;
-  Format format_;
+  mutable MDB_env* env_ = nullptr;  // null: closed, or lost by a failure and to be opened again
+  mutable unsigned tables_[kTableNames.size()] = {};
+  mutable std::uint64_t map_bytes_ = 0;
+  mutable Format format_;
+  bool closed_ = false;
 
   // Read transactions that rest, kept so that a read allocates nothing and asks for no slot.
   mutable std::mutex idle_mutex_;

@@ -514,6 +514,39 @@ TEST(Store, ANewerFormatIsRefusedByName) {
   EXPECT_NE(status.message().find("newer version"), std::string::npos);
 }
 
+// The descriptor through which LMDB writes its root and waits for the device; -1 when there is
+// none.
+int root_descriptor(const std::filesystem::path& folder) {
+  for (int fd = 0; fd < 1024; ++fd) {
+    std::error_code error;
+    const std::filesystem::path link = "/proc/self/fd/" + std::to_string(fd);
+    if (std::filesystem::read_symlink(link, error) != folder / "data.mdb") continue;
+    const int flags = fcntl(fd, F_GETFL);
+    if ((flags & O_DSYNC) != 0 && (flags & O_ACCMODE) == O_WRONLY) return fd;
+  }
+  return -1;
+}
+
+TEST(Store, ARootThatCannotBeWrittenChangesNothingAndEverythingGoesOn) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  ASSERT_TRUE(put(*store, 1, {1}, 16, 'a').ok());
+  const int root = root_descriptor(std::filesystem::canonical(folder.path()));
+  ASSERT_GE(root, 0);
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_EQ(dup2(full, root), root);
+  ASSERT_EQ(close(full), 0);
+
+  EXPECT_EQ(put(*store, 1, {2}, 16, 'b').code(), Code::storage_full);
+  EXPECT_EQ(vectors_of(*store, 1), (std::map<Key, std::string>{{1, std::string(16, 'a')}}));
+  EXPECT_TRUE(put(*store, 1, {3}, 16, 'c').ok());
+  EXPECT_EQ(vectors_of(*store, 1).size(), 2U);
+  EXPECT_EQ(counters_of(*store, 1).sequence, 2U);
+  EXPECT_TRUE(store->environment().sync().ok());
+}
+
 // A file-size limit stands for a full disk: writes fail in the same call and in the same way.
 TEST(Store, AFullDiskIsStorageFullAndReadsAndLaterWritesGoOn) {
   TestFolder folder;
