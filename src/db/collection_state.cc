@@ -82,17 +82,19 @@ CollectionState::CollectionState(std::shared_ptr<DatabaseState> database, std::s
 
 CollectionState::~CollectionState() {
   // In a forked child the index's memory is a copy, and its locks may be held by nobody.
-  if (generation_ != fork_generation()) static_cast<void>(engine_.release());
+  if (generation_ == fork_generation()) delete view_.load(std::memory_order_relaxed);
 }
 
 Result<std::shared_ptr<CollectionState>> CollectionState::create(
     const std::shared_ptr<DatabaseState>& database, std::string_view name,
     const CollectionOptions& options) {
   std::shared_ptr<CollectionState> state(new CollectionState(database, name, options));
+  auto view = std::make_unique<View>();
   Result<std::unique_ptr<Engine>> engine =
-      Engine::create(state->options_.index, options.byte_keys ? state->book_.order() : KeyOrder());
+      Engine::create(state->options_.index, options.byte_keys ? view->book.order() : KeyOrder());
   if (!engine.ok()) return engine.error();
-  state->engine_ = std::move(*engine);
+  view->engine = std::move(*engine);
+  state->view_ = view.release();
   state->image_due_at_ = kLogEntriesBeforeImage;
   return state;
 }
@@ -102,9 +104,11 @@ Result<std::shared_ptr<CollectionState>> CollectionState::open(
     const store::CollectionRecord& record) {
   std::shared_ptr<CollectionState> state(new CollectionState(database, name, record.options));
   state->id_ = record.id;
-  const Status status = state->recover();
+  auto view = std::make_unique<View>();
+  const Status status = state->recover(*view);
   if (!status.ok()) return status;
-  state->image_due_at_ = entries_before_image(state->engine_->size());
+  state->image_due_at_ = entries_before_image(view->engine->size());
+  state->view_ = view.release();
   return state;
 }
 
@@ -177,7 +181,7 @@ Status CollectionState::check_rows(const Request& request, bool single) const no
     if (request.payloads[i].size() <= kPayloadBytesMax) continue;
     return Status(Code::invalid_argument, "row {b}: a payload has at most 2^32 - 1 bytes", 0, i);
   }
-  return single ? engine_->check(request.vectors.row(0)) : engine_->check(request.vectors);
+  return single ? engine().check(request.vectors.row(0)) : engine().check(request.vectors);
 }
 
 Status CollectionState::write(Request& request, bool by_name, bool single) {
@@ -204,10 +208,10 @@ void CollectionState::admit(Request& request) noexcept {
   request.admitted = false;
   request.status = sealed_ ? closed() : alive();
   if (!request.status.ok()) return;
-  book_.reclaim();
+  view().book.reclaim();
   if (request.kind != Request::Kind::remove) {
     try {
-      request.status = engine_->reserve(request.rows());
+      request.status = engine().reserve(request.rows());
     } catch (const std::bad_alloc&) {
       request.status = no_memory();
     }
@@ -216,7 +220,7 @@ void CollectionState::admit(Request& request) noexcept {
 }
 
 void CollectionState::give_up(Request& request) noexcept {
-  if (request.admitted && request.kind != Request::Kind::remove) engine_->release(request.rows());
+  if (request.admitted && request.kind != Request::Kind::remove) engine().release(request.rows());
   request.admitted = false;
 }
 
@@ -244,7 +248,7 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
       if (*removed) ++request.removed;
     }
     commit_gone += request.ids.size();
-    book_.reserve(commit_fresh, commit_gone);
+    view().book.reserve(commit_fresh, commit_gone);
     if (request.removed == 0) return Status();
     const Result<std::uint64_t> sequence = commit.log(store::LogKind::removals, request.numbers());
     if (sequence.ok()) request.sequence = *sequence;
@@ -259,7 +263,7 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
         if (!id.ok()) return id.error();
         present = *id != 0;
       } else if (alone) {
-        present = engine_->contains(request.keys[i]);
+        present = engine().contains(request.keys[i]);
       } else {
         // An earlier request of this commit may have put it there or taken it away.
         const Result<bool> found = commit.contains(request.keys[i]);
@@ -284,14 +288,14 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
     request.ids.push_back(*id);
   }
   commit_fresh += request.fresh.size();
-  book_.reserve(commit_fresh, commit_gone);
+  view().book.reserve(commit_fresh, commit_gone);
 
   const std::span<const Key> keys = request.numbers();
   const std::size_t bytes = vector_bytes(options_.index.scalar, options_.index.dimension);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const Result<store::Transaction::Room> room = commit.put_vector(keys[i], bytes);
     if (!room.ok()) return room.error();
-    engine_->store(request.vectors.row(i), room->bytes);
+    engine().store(request.vectors.row(i), room->bytes);
     const Payload payload = request.payloads.empty() ? Payload() : request.payloads[i];
     status = commit.put_payload(keys[i], payload, room->fresh);
     if (!status.ok()) return status;
@@ -303,12 +307,12 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
 
 void CollectionState::publish(Request& request) noexcept {
   if (request.sequence == 0) return;
-  for (KeyRecordPtr& record : request.fresh) book_.add(std::move(record));
+  for (KeyRecordPtr& record : request.fresh) view().book.add(std::move(record));
   const bool removal = request.kind == Request::Kind::remove;
-  engine_->publish({request.numbers(), request.vectors, removal}, request.sequence,
+  engine().publish({request.numbers(), request.vectors, removal}, request.sequence,
                    request.threads);
   if (removal) {
-    for (const Key id : request.ids) book_.remove(id);
+    for (const Key id : request.ids) view().book.remove(id);
   }
   log_entries_.fetch_add(request.numbers().size(), std::memory_order_relaxed);
 }
@@ -317,26 +321,27 @@ void CollectionState::publish(Request& request) noexcept {
 
 bool CollectionState::contains(Key key) const noexcept {
   EpochGuard guard;
-  return alive().ok() && !options_.byte_keys && engine_->contains(key);
+  return alive().ok() && !options_.byte_keys && engine().contains(key);
 }
 
 bool CollectionState::contains(std::string_view name) const noexcept {
   EpochGuard guard;
   if (!alive().ok() || !options_.byte_keys) return false;
-  const KeyRecord* record = book_.find(name);
-  return record != nullptr && engine_->contains(record->id);
+  const View& view = this->view();
+  const KeyRecord* record = view.book.find(name);
+  return record != nullptr && view.engine->contains(record->id);
 }
 
 std::uint64_t CollectionState::size() const noexcept {
   EpochGuard guard;
-  return alive().ok() ? engine_->size() : 0;
+  return alive().ok() ? engine().size() : 0;
 }
 
 Status CollectionState::get(Key key, std::span<float> out) const noexcept {
   EpochGuard guard;
   Status status = alive();
   if (status.ok()) status = check_kind(false);
-  return status.ok() ? engine_->get(key, out) : status;
+  return status.ok() ? engine().get(key, out) : status;
 }
 
 Status CollectionState::get(std::string_view name, std::span<float> out) const noexcept {
@@ -344,15 +349,17 @@ Status CollectionState::get(std::string_view name, std::span<float> out) const n
   Status status = alive();
   if (status.ok()) status = check_kind(true);
   if (!status.ok()) return status;
-  const KeyRecord* record = book_.find(name);
-  return record != nullptr ? engine_->get(record->id, out) : Status(Code::not_found, "no such key");
+  const View& view = this->view();
+  const KeyRecord* record = view.book.find(name);
+  return record != nullptr ? view.engine->get(record->id, out)
+                           : Status(Code::not_found, "no such key");
 }
 
 Status CollectionState::get_bytes(Key key, std::span<std::byte> out) const noexcept {
   EpochGuard guard;
   Status status = alive();
   if (status.ok()) status = check_kind(false);
-  return status.ok() ? engine_->get_bytes(key, out) : status;
+  return status.ok() ? engine().get_bytes(key, out) : status;
 }
 
 Status CollectionState::get_bytes(std::string_view name, std::span<std::byte> out) const noexcept {
@@ -360,8 +367,9 @@ Status CollectionState::get_bytes(std::string_view name, std::span<std::byte> ou
   Status status = alive();
   if (status.ok()) status = check_kind(true);
   if (!status.ok()) return status;
-  const KeyRecord* record = book_.find(name);
-  return record != nullptr ? engine_->get_bytes(record->id, out)
+  const View& view = this->view();
+  const KeyRecord* record = view.book.find(name);
+  return record != nullptr ? view.engine->get_bytes(record->id, out)
                            : Status(Code::not_found, "no such key");
 }
 
@@ -415,7 +423,7 @@ Status CollectionState::for_each(FunctionRef<bool(Key)> visit) const {
   if (status.ok()) status = check_kind(false);
   if (!status.ok()) return status;
   const VisitScope visiting;
-  return engine_->for_each(visit);
+  return engine().for_each(visit);
 }
 
 Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit) const {
@@ -424,8 +432,9 @@ Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit)
   if (status.ok()) status = check_kind(true);
   if (!status.ok()) return status;
   const VisitScope visiting;
-  return engine_->for_each([&](Key id) {
-    const KeyRecord* record = book_.find(id);
+  const View& view = this->view();
+  return view.engine->for_each([&](Key id) {
+    const KeyRecord* record = view.book.find(id);
     return record == nullptr || visit(record->name());
   });
 }
@@ -437,7 +446,7 @@ Result<SearchResult> CollectionState::search(VectorView query, std::span<Hit> hi
   if (status.ok()) status = check_kind(false);
   if (status.ok()) status = check_filter(options.filter);
   if (!status.ok()) return status;
-  return engine_->search(query, hits, options);
+  return engine().search(query, hits, options);
 }
 
 Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span<Hit> hits,
@@ -448,11 +457,11 @@ Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span
   if (status.ok()) status = check_kind(false);
   if (status.ok()) status = check_filter(options.filter);
   if (!status.ok()) return status;
-  return engine_->search_batch(queries, hits, counts, options);
+  return engine().search_batch(queries, hits, counts, options);
 }
 
-void CollectionState::copy_hit(const Hit& from, NamedHit& to) const noexcept {
-  const std::string_view name = book_.find(from.key)->name();
+void CollectionState::copy_hit(const View& view, const Hit& from, NamedHit& to) noexcept {
+  const std::string_view name = view.book.find(from.key)->name();
   to.name.size = static_cast<std::uint16_t>(name.size());
   std::memcpy(to.name.bytes, name.data(), name.size());
   to.distance = from.distance;
@@ -469,9 +478,10 @@ Result<SearchResult> CollectionState::with_names(const SearchOptions& options, s
   ScratchLease lease;
   NameScratch& scratch = *lease;
   scratch.hits.resize(hits);
+  const View& view = this->view();
   SearchOptions by_id = options;
   const auto passes = [&](Key id) {
-    const KeyRecord* record = book_.find(id);
+    const KeyRecord* record = view.book.find(id);
     return record != nullptr && options.filter.passes(record->name());
   };
   switch (options.filter.kind()) {
@@ -482,7 +492,7 @@ Result<SearchResult> CollectionState::with_names(const SearchOptions& options, s
     case Filter::Kind::except_names: {
       scratch.ids.clear();
       for (const std::string_view name : options.filter.names()) {
-        const KeyRecord* record = book_.find(name);
+        const KeyRecord* record = view.book.find(name);
         if (record != nullptr) scratch.ids.push_back(record->id);
       }
       by_id.filter = options.filter.kind() == Filter::Kind::only_names
@@ -493,8 +503,8 @@ Result<SearchResult> CollectionState::with_names(const SearchOptions& options, s
     default:
       break;
   }
-  Result<SearchResult> result = search(std::span<Hit>(scratch.hits), by_id);
-  if (result.ok()) copy(scratch.hits.data(), *result);
+  Result<SearchResult> result = search(view, std::span<Hit>(scratch.hits), by_id);
+  if (result.ok()) copy(view, scratch.hits.data(), *result);
   return result;
 } catch (const std::bad_alloc&) {
   return no_memory();
@@ -504,11 +514,11 @@ Result<SearchResult> CollectionState::search(VectorView query, std::span<NamedHi
                                              const SearchOptions& options) const {
   return with_names(
       options, hits.size(),
-      [&](std::span<Hit> found, const SearchOptions& by_id) {
-        return engine_->search(query, found, by_id);
+      [&](const View& view, std::span<Hit> found, const SearchOptions& by_id) {
+        return view.engine->search(query, found, by_id);
       },
-      [&](const Hit* found, const SearchResult& result) {
-        for (std::size_t i = 0; i < result.count; ++i) copy_hit(found[i], hits[i]);
+      [&](const View& view, const Hit* found, const SearchResult& result) {
+        for (std::size_t i = 0; i < result.count; ++i) copy_hit(view, found[i], hits[i]);
       });
 }
 
@@ -517,14 +527,16 @@ Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span
                                                    const SearchOptions& options) const {
   return with_names(
       options, hits.size(),
-      [&](std::span<Hit> found, const SearchOptions& by_id) {
-        return engine_->search_batch(queries, found, counts, by_id);
+      [&](const View& view, std::span<Hit> found, const SearchOptions& by_id) {
+        return view.engine->search_batch(queries, found, counts, by_id);
       },
-      [&](const Hit* found, const SearchResult&) {
+      [&](const View& view, const Hit* found, const SearchResult&) {
         const std::size_t rows = queries.rows();
         const std::size_t k = rows == 0 ? 0 : hits.size() / rows;
         for (std::size_t row = 0; row < rows; ++row) {
-          for (std::size_t i = row * k; i < row * k + counts[row]; ++i) copy_hit(found[i], hits[i]);
+          for (std::size_t i = row * k; i < row * k + counts[row]; ++i) {
+            copy_hit(view, found[i], hits[i]);
+          }
         }
       });
 }
@@ -552,20 +564,20 @@ Status CollectionState::save_image(bool only_if_changed) {
   if (!status.ok()) return status;
   const std::lock_guard lock(image_mutex_);
   const std::uint64_t saved = image_sequence_.load(std::memory_order_relaxed);
-  if (only_if_changed && engine_->sequence() == saved) return status;
+  if (only_if_changed && engine().sequence() == saved) return status;
   return save_image_now();
 }
 
 // Under image_mutex_. See database_state.h for the order of the steps.
 Status CollectionState::save_image_now() {
   const std::uint64_t entries = log_entries_.load(std::memory_order_relaxed);
-  const std::uint64_t sequence = engine_->sequence();
+  const std::uint64_t sequence = engine().sequence();
   Status status;
   if (database_->options().use_images) {
     if (database_->options().durability != Durability::commit) {
       status = database_->store().environment().sync();
     }
-    if (status.ok()) status = engine_->save(image_path(), image_tag());
+    if (status.ok()) status = engine().save(image_path(), image_tag());
   }
   if (status.ok()) {
     image_sequence_.store(sequence, std::memory_order_relaxed);
@@ -574,7 +586,7 @@ Status CollectionState::save_image_now() {
   if (status.ok()) log_entries_.fetch_sub(entries, std::memory_order_relaxed);
   // After a failure the next try waits until as much has been logged again.
   image_due_at_.store(
-      log_entries_.load(std::memory_order_relaxed) + entries_before_image(engine_->size()),
+      log_entries_.load(std::memory_order_relaxed) + entries_before_image(engine().size()),
       std::memory_order_relaxed);
   return status;
 }
@@ -607,7 +619,7 @@ Result<VerifyReport> CollectionState::verify() const {
   status = alive();
   if (!status.ok()) return status;
   VerifyReport report;
-  const Result<CheckReport> checked = engine_->check_invariants();
+  const Result<CheckReport> checked = engine().check_invariants();
   if (!checked.ok()) return checked.error();
   report.index = *checked;
 
@@ -620,11 +632,11 @@ Result<VerifyReport> CollectionState::verify() const {
       if (stored.size() != bytes.size()) {
         wrong = Status(Code::corruption, "the vector of key {b} has {a} bytes in the store",
                        stored.size(), key);
-      } else if (!engine_->get_bytes(key, bytes).ok()) {
+      } else if (!engine().get_bytes(key, bytes).ok()) {
         wrong = Status(Code::corruption, "key {b} is in the store but not in the index", 0, key);
       } else if (std::memcmp(bytes.data(), stored.data(), bytes.size()) != 0) {
         wrong = Status(Code::corruption, "key {b} has another vector in the index", 0, key);
-      } else if (options_.byte_keys && book_.find(key) == nullptr) {
+      } else if (options_.byte_keys && view().book.find(key) == nullptr) {
         wrong = Status(Code::corruption, "the byte-string key of id {b} is missing", 0, key);
       }
       ++report.vectors_compared;
@@ -632,24 +644,24 @@ Result<VerifyReport> CollectionState::verify() const {
     });
     if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
     walk = reading.each_payload(id_, [&](Key key, store::Bytes) {
-      if (!engine_->contains(key)) {
+      if (!engine().contains(key)) {
         wrong = Status(Code::corruption, "key {b} has a payload but no vector", 0, key);
       }
       ++report.payloads;
       return wrong.ok();
     });
     if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
-    if (counters->live != report.vectors_compared || engine_->size() != report.vectors_compared) {
+    if (counters->live != report.vectors_compared || engine().size() != report.vectors_compared) {
       return Status(Code::corruption, "the store holds {a} vectors, the index {b}",
-                    report.vectors_compared, engine_->size());
+                    report.vectors_compared, engine().size());
     }
     if (counters->payloads != report.payloads) {
       return Status(Code::corruption, "the store holds {a} payloads and counts {b}",
                     report.payloads, counters->payloads);
     }
-    if (options_.byte_keys && book_.size() != report.vectors_compared) {
+    if (options_.byte_keys && view().book.size() != report.vectors_compared) {
       return Status(Code::corruption, "there are {a} byte-string keys for {b} vectors",
-                    book_.size(), report.vectors_compared);
+                    view().book.size(), report.vectors_compared);
     }
     return Status();
   });
@@ -664,9 +676,9 @@ Result<CollectionStats> CollectionState::stats() const {
   status = alive();
   if (!status.ok()) return status;
   CollectionStats stats;
-  stats.index = engine_->stats();
-  stats.opened = opened_;
-  stats.replayed = replayed_;
+  stats.index = engine().stats();
+  stats.opened = view().opened;
+  stats.replayed = view().replayed;
   status = database_->store().read([&](const store::Reading& reading) {
     const Result<store::Counters> counters = reading.counters(id_);
     if (counters.ok()) {
@@ -688,7 +700,7 @@ void CollectionState::shut() noexcept {
   const std::uint64_t tag = epoch_tag();
   while (!epoch_passed(tag)) std::this_thread::yield();
   const std::unique_lock gate(gate_);
-  engine_.reset();
+  delete view_.exchange(nullptr, std::memory_order_acq_rel);
 }
 
 }  // namespace skerry

@@ -1,7 +1,7 @@
 // collection_state.h - one open collection: its index, its names, and what all its handles share.
 //
 // Reading calls take no lock: they hold an EpochGuard, and shut() waits until every guard of its
-// moment is gone before it lets the index go. Calls that take long (image, verify, stats) hold
+// moment is gone before it lets the view go. Calls that take long (image, verify, stats) hold
 // gate_ shared instead. Writing calls check their input on their own thread and go through
 // DatabaseState's queue. See database_state.h for the order of locks.
 #pragma once
@@ -24,6 +24,14 @@
 namespace skerry {
 
 class DatabaseState;
+
+// What is in memory of a collection: made anew from the store as a whole, and exchanged as one.
+struct View {
+  KeyBook book;  // byte keys only; written under the commit lock
+  std::unique_ptr<Engine> engine;
+  Opened opened = Opened::created;
+  std::uint64_t replayed = 0;
+};
 
 class CollectionState {
  public:
@@ -106,13 +114,17 @@ class CollectionState {
   CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
                   const CollectionOptions& options);
 
+  // Under an EpochGuard, the commit lock or the gate.
+  View& view() const noexcept { return *view_.load(std::memory_order_acquire); }
+  Engine& engine() const noexcept { return *view().engine; }
+
   // recovery.cc
-  Status recover();
-  Status read_names();
-  Status load_image(const store::Counters& counters);
-  Status replay(std::uint64_t after, const store::Counters& counters);
-  Status rebuild(const store::Counters& counters);
-  Status discard_image(Opened why);
+  Status recover(View& view);
+  Status read_names(View& view);
+  Status load_image(View& view, const store::Counters& counters);
+  Status replay(View& view, std::uint64_t after, const store::Counters& counters);
+  Status rebuild(View& view, const store::Counters& counters);
+  Status discard_image(View& view, Opened why);
 
   ImageTag image_tag() const noexcept;
   Status save_image(bool only_if_changed);
@@ -129,20 +141,16 @@ class CollectionState {
   template <class Search, class Copy>
   Result<SearchResult> with_names(const SearchOptions& options, std::size_t hits, Search search,
                                   Copy copy) const;
-  void copy_hit(const Hit& from, NamedHit& to) const noexcept;
+  static void copy_hit(const View& view, const Hit& from, NamedHit& to) noexcept;
 
-  // Set at construction (id_ and engine_ before anybody else knows of the collection; engine_ is
-  // let go by shut() when nobody reads).
+  // Set at construction (id_ before anybody else knows of the collection).
   const std::shared_ptr<DatabaseState> database_;
   const std::string name_;
   const std::uint64_t generation_;  // of forks
   std::uint32_t id_ = 0;
   CollectionOptions options_;  // with the custom function
-  Opened opened_ = Opened::created;
-  std::uint64_t replayed_ = 0;
-  std::unique_ptr<Engine> engine_;
 
-  KeyBook book_;  // byte keys only; written under the commit lock
+  std::atomic<View*> view_{nullptr};  // ours; let go by shut() when nobody reads
 
   bool sealed_ = false;  // under the commit lock
   std::atomic<bool> closed_{false};

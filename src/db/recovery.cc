@@ -80,71 +80,71 @@ bool is_stale(Code code) noexcept {
 
 }  // namespace
 
-Status CollectionState::recover() {
+Status CollectionState::recover(View& view) {
   store::Counters counters;
   Status status = database_->store().read([&](const store::Reading& reading) {
     const Result<store::Counters> found = reading.counters(id_);
     if (found.ok()) counters = *found;
     return found.status();
   });
-  if (status.ok() && options_.byte_keys) status = read_names();
+  if (status.ok() && options_.byte_keys) status = read_names(view);
   if (!status.ok()) return status;
   log_entries_ = counters.log_entries;
 
-  opened_ = Opened::rebuilt_absent;
+  view.opened = Opened::rebuilt_absent;
   if (counters.sequence == 0) {
-    opened_ = Opened::created;
+    view.opened = Opened::created;
   } else if (database_->options().use_images) {
-    status = load_image(counters);
-    if (!status.ok() || engine_ != nullptr) return status;
+    status = load_image(view, counters);
+    if (!status.ok() || view.engine != nullptr) return status;
   }
-  return rebuild(counters);
+  return rebuild(view, counters);
 }
 
-Status CollectionState::read_names() {
+Status CollectionState::read_names(View& view) {
   return database_->store().read([&](const store::Reading& reading) {
     return reading.each_name(id_, [&](Key id, std::string_view name) {
       KeyRecordPtr record = make_key_record(id, name);
-      book_.reserve(1, 0);
-      book_.add(std::move(record));
+      view.book.reserve(1, 0);
+      view.book.add(std::move(record));
       return true;
     });
   });
 }
 
-// On success engine_ is set, or opened_ says why the image is of no use.
-Status CollectionState::load_image(const store::Counters& counters) {
+// On success there is an engine, or `opened` says why the image is of no use.
+Status CollectionState::load_image(View& view, const store::Counters& counters) {
   const ImageTag tag = image_tag();
   Result<std::unique_ptr<Engine>> engine =
       Engine::load(image_path(), ImageMode::map, &options_.index, &tag, options_.index.custom,
-                   options_.byte_keys ? book_.order() : KeyOrder());
+                   options_.byte_keys ? view.book.order() : KeyOrder());
   if (!engine.ok()) {
     const Code code = engine.error().code();
     if (code == Code::out_of_memory) return engine.error();
     if (code == Code::not_found) return Status();
-    return discard_image(is_stale(code) ? Opened::rebuilt_stale : Opened::rebuilt_damaged);
+    return discard_image(view, is_stale(code) ? Opened::rebuilt_stale : Opened::rebuilt_damaged);
   }
   const std::uint64_t sequence = (*engine)->sequence();
   if (sequence < counters.trimmed || sequence > counters.sequence) {
-    return discard_image(Opened::rebuilt_stale);
+    return discard_image(view, Opened::rebuilt_stale);
   }
-  engine_ = std::move(*engine);
-  const Status status = replay(sequence, counters);
+  view.engine = std::move(*engine);
+  const Status status = replay(view, sequence, counters);
   if (!status.ok()) {
-    engine_.reset();
+    view.engine.reset();
     return status;
   }
-  if (engine_->size() != counters.live) {
-    engine_.reset();
-    return discard_image(Opened::rebuilt_damaged);
+  if (view.engine->size() != counters.live) {
+    view.engine.reset();
+    return discard_image(view, Opened::rebuilt_damaged);
   }
   image_sequence_ = sequence;
-  opened_ = Opened::image;
+  view.opened = Opened::image;
   return status;
 }
 
-Status CollectionState::discard_image(Opened why) {
-  opened_ = why;
+Status CollectionState::discard_image(View& view, Opened why) {
+  view.opened = why;
   if (database_->options().read_only) return Status();
   std::error_code error;
   std::filesystem::remove(image_path(), error);
@@ -152,7 +152,7 @@ Status CollectionState::discard_image(Opened why) {
   return sync_path(database_->images());
 }
 
-Status CollectionState::replay(std::uint64_t after, const store::Counters& counters) {
+Status CollectionState::replay(View& view, std::uint64_t after, const store::Counters& counters) {
   std::vector<Key> keys;
   std::unordered_map<Key, std::size_t> last;  // where in `keys` each one comes last
   Status status = database_->store().read([&](const store::Reading& reading) {
@@ -166,7 +166,7 @@ Status CollectionState::replay(std::uint64_t after, const store::Counters& count
     });
   });
   if (!status.ok() || keys.empty()) return status;
-  replayed_ = keys.size();
+  view.replayed = keys.size();
   if (counters.sequence - after < keys.size()) {
     return Status(Code::corruption, "the log has more changes than numbers");
   }
@@ -194,10 +194,10 @@ Status CollectionState::replay(std::uint64_t after, const store::Counters& count
       }
       return Status();
     });
-    if (status.ok() && !rows.is_empty()) status = rows.publish(*engine_, reached, threads);
+    if (status.ok() && !rows.is_empty()) status = rows.publish(*view.engine, reached, threads);
     if (!status.ok()) return status;
     if (!removals.empty()) {
-      engine_->publish({removals, {}, true}, reached);
+      view.engine->publish({removals, {}, true}, reached);
       removals.clear();
     }
   }
@@ -205,11 +205,11 @@ Status CollectionState::replay(std::uint64_t after, const store::Counters& count
   return status;
 }
 
-Status CollectionState::rebuild(const store::Counters& counters) {
+Status CollectionState::rebuild(View& view, const store::Counters& counters) {
   Result<std::unique_ptr<Engine>> engine =
-      Engine::create(options_.index, options_.byte_keys ? book_.order() : KeyOrder());
+      Engine::create(options_.index, options_.byte_keys ? view.book.order() : KeyOrder());
   if (!engine.ok()) return engine.error();
-  engine_ = std::move(*engine);
+  view.engine = std::move(*engine);
 
   Rows rows(options_.index.scalar, options_.index.dimension);
   std::uint64_t done = 0;
@@ -229,7 +229,7 @@ Status CollectionState::rebuild(const store::Counters& counters) {
     if (done > counters.live || counters.live > counters.sequence) break;
     first = rows.last_key() + 1;
     const std::uint64_t sequence = done == counters.live ? counters.sequence : done;
-    status = rows.publish(*engine_, sequence, database_->options().threads);
+    status = rows.publish(*view.engine, sequence, database_->options().threads);
     if (!status.ok()) return status;
   }
   if (done != counters.live) {
@@ -238,7 +238,7 @@ Status CollectionState::rebuild(const store::Counters& counters) {
   }
   // Everything was removed again: only the number is to be shown.
   if (counters.live == 0 && counters.sequence != 0) {
-    engine_->publish({{}, {}, true}, counters.sequence);
+    view.engine->publish({{}, {}, true}, counters.sequence);
   }
   return Status();
 }
