@@ -1,6 +1,12 @@
 # peers.cmake - which foreign libraries are here to be compared with?
 #
-# Each peer's file is compiled by itself: what a library wants of the compiler stays with it.
+# Each peer's file is compiled by itself: what a library wants of the compiler stays with it. A
+# sanitizer's build has none of them: what it would find in them (hnswlib 0.6.2 reads past the end of
+# a node's links) is not ours to mend.
+if(SKERRY_SANITIZE)
+  return()
+endif()
+
 function(skerry_bench_peer name options libraries)
   set(peer skerry_bench_${name})
   string(TOUPPER ${name} upper)

@@ -64,7 +64,12 @@ need_for() {
       ;;
     bench) need libbenchmark-dev /usr/include/benchmark/benchmark.h ;;
     format) need clang-format clang-format ;;
-    clang) need clang clang++ ;;
+    clang)
+      need clang clang++
+      # The sanitizers' own library. clang names the file without its folder when it is not there.
+      need "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev" \
+        "$(clang++ -print-file-name="libclang_rt.asan-$(uname -m).a")"
+      ;;
     coverage) need gcovr gcovr ;;
     peers)
       need libhnswlib-dev /usr/include/hnswlib/hnswlib.h

@@ -14,6 +14,7 @@ esac
 need_for build
 need_for doors
 need_for tests
+if [ "$preset" = asan-ubsan ]; then need_for clang; fi
 use_sanitizer "$preset"
 build_preset "$preset"
 test_preset "$preset"

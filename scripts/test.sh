@@ -67,6 +67,7 @@ if [ -z "$quick" ]; then
   passed=$((passed + count))
   ran+=", arm64 $count"
 
+  need_for clang
   for preset in asan-ubsan tsan; do
     use_sanitizer "$preset"
     build_preset "$preset"

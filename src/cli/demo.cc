@@ -118,6 +118,8 @@ struct Demo {
   std::string keep;
   std::uint32_t ef = 64;
   Codes codes = Codes::sq8;
+  std::uint32_t rows_max = ~std::uint32_t{0};
+  std::uint32_t queries_max = ~std::uint32_t{0};
 
   std::vector<DemoSet> sets;
   std::vector<Figures> figures;
@@ -125,9 +127,12 @@ struct Demo {
 
   void run() {
     catch_interrupts();
-    sets.emplace_back(data, "capdocs-minilm-384-cos", "fbin", Metric::cosine);
-    sets.emplace_back(data, "glove6b-100-cos", "fbin", Metric::cosine);
-    sets.emplace_back(data, "fashion-mnist-5k-784-l2", "u8bin", Metric::l2);
+    const auto load = [&](const char* name, const char* extension, Metric metric) {
+      sets.emplace_back(data, name, extension, metric, rows_max, queries_max);
+    };
+    load("capdocs-minilm-384-cos", "fbin", Metric::cosine);
+    load("glove6b-100-cos", "fbin", Metric::cosine);
+    load("fashion-mnist-5k-784-l2", "u8bin", Metric::l2);
     figures.resize(sets.size());
     const DemoFolder folder(keep);
     place.database = folder.database();
@@ -355,6 +360,10 @@ void add_demo(CLI::App& app) {
       Needs::nothing, self->place);
   command->add_option("--data", self->data, "The folder of the shipped vectors");
   command->add_option("--keep", self->keep, "Keep the database in this new folder");
+  command->add_option("--rows", self->rows_max, "Take only the first so many vectors of each set")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--queries", self->queries_max, "Take only the first so many queries of each")
+      ->check(CLI::PositiveNumber);
   command->add_option("--ef", self->ef, "Breadth of the searches (default: 64)");
   add_choice<Codes>(*command, "--codes", self->codes,
                     {{"exact", Codes::exact}, {"sq8", Codes::sq8}},

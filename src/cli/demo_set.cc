@@ -10,22 +10,23 @@
 namespace skerry::cli {
 namespace {
 
-formats::Batch read(const std::string& path) {
+formats::Batch read(const std::string& path, std::size_t rows_max) {
   formats::Batch all;
   formats::InputOptions input;
   input.path = path;
   check(formats::read_all(input, all));
+  all.rows = std::min(all.rows, rows_max);
   return all;
 }
 
 }  // namespace
 
 DemoSet::DemoSet(const std::string& folder, const std::string& name, const std::string& extension,
-                 Metric metric)
+                 Metric metric, std::size_t rows_max, std::size_t queries_max)
     : name_(name),
       metric_(metric),
-      base_(read(folder + "/" + name + ".base." + extension)),
-      queries_(read(folder + "/" + name + ".query.fbin")),
+      base_(read(folder + "/" + name + ".base." + extension, rows_max)),
+      queries_(read(folder + "/" + name + ".query.fbin", queries_max)),
       model_(formats::to_floats(base_.matrix())),
       queried_(formats::to_floats(queries_.matrix())),
       live_(base_.rows, true),

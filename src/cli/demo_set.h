@@ -15,9 +15,10 @@ namespace skerry::cli {
 
 class DemoSet {
  public:
-  // Reads NAME.base.EXTENSION and NAME.query.fbin of the folder.
+  // Reads NAME.base.EXTENSION and NAME.query.fbin of the folder: at most so many of their first
+  // rows.
   DemoSet(const std::string& folder, const std::string& name, const std::string& extension,
-          Metric metric);
+          Metric metric, std::size_t rows_max, std::size_t queries_max);
 
   const std::string& name() const noexcept { return name_; }
   Metric metric() const noexcept { return metric_; }

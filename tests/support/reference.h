@@ -192,7 +192,7 @@ class Model {
   std::size_t found(VectorView query, std::span<const Hit> hits, std::size_t k,
                     const Passes& passes = {}) const {
     const std::vector<Answer> truth = ranking(query, passes);
-    if (truth.empty()) return 0;
+    if (truth.empty() || k == 0) return 0;
     const Answer& last = truth[std::min(k, truth.size()) - 1];
     return static_cast<std::size_t>(std::count_if(hits.begin(), hits.end(), [&](const Hit& hit) {
       return hit.distance <= last.distance + 2 * last.slack;
