@@ -1,7 +1,8 @@
 # skerry_tests.cmake - how an executable of tests becomes tests of ctest.
 #
 # In an ordinary build each case is one: it can be chosen, timed and repeated alone. Under a
-# sanitizer a process costs more to start than most cases take, so there an executable is one test.
+# sanitizer, and where lines are counted, a process costs more to start and to end than most cases
+# take, so there an executable is one test.
 #
 # A test's own code is not hot, and compiles in half the time when it is optimised a little.
 include(GoogleTest)
@@ -9,7 +10,7 @@ include(GoogleTest)
 # skerry_add_tests(TARGET [label...])
 function(skerry_add_tests target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
-  if(SKERRY_SANITIZE)
+  if(SKERRY_SANITIZE OR SKERRY_COVERAGE)
     add_test(NAME ${target} COMMAND ${target} --gtest_brief=1)
     set_tests_properties(${target} PROPERTIES TIMEOUT 1200 LABELS "${ARGN}")
   else()

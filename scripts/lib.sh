@@ -91,10 +91,11 @@ build_preset() {
   quietly "${under[@]}" cmake --build "$root/build/$preset" ${2:+--target "$2"}
 }
 
-# test_preset PRESET: runs the tests of build/PRESET. ctest's last lines say how many.
+# test_preset PRESET [ctest's options]: runs the tests of build/PRESET. ctest's last lines say how
+# many.
 test_preset() {
   say "testing $1"
-  (cd "$root" && "${under[@]}" ctest --preset "$1" -j "$(nproc)")
+  (cd "$root" && "${under[@]}" ctest --preset "$1" -j "$(nproc)" "${@:2}")
 }
 
 # use_sanitizer PRESET: prepares `under` for a sanitizer. ThreadSanitizer of gcc 12 dies at start

@@ -18,16 +18,15 @@ namespace {
 
 struct Get {
   Place place;
-  std::vector<std::string> arguments;
-  std::string key_file;
+  KeyArguments wanted;
 
   void run() {
     catch_interrupts();
-    if (arguments.empty() && key_file.empty()) fail(kUsage, "say which keys, or --keys FILE");
+    wanted.require();
     Database database = open_database(place);
     Collection collection = open_collection(database, place);
     const CollectionOptions options = take(collection.options(), place.collection);
-    const KeyList keys = read_keys(options.byte_keys, arguments, key_file);
+    const KeyList keys = wanted.read(options.byte_keys);
     std::size_t missing = 0;
     Entry entry;
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -83,8 +82,7 @@ void add_get(CLI::App& app) {
                                   "  skerry get my.skerry docs --keys wanted.txt --json\n\n"
                                   "Leaves with 1 when a key is not there.",
                                   Needs::collection, self->place);
-  command->add_option("keys", self->arguments, "Keys");
-  command->add_option("--keys", self->key_file, "A file with a key a line; - is standard input");
+  self->wanted.add_to(*command);
   command->callback([self] { self->run(); });
 }
 

@@ -74,4 +74,13 @@ KeyList read_keys(bool names, const std::vector<std::string>& arguments, const s
   }
 }
 
+void KeyArguments::add_to(CLI::App& command) {
+  command.add_option("keys", keys, "Keys");
+  command.add_option("--keys", file, "A file with a key a line; - is standard input");
+}
+
+void KeyArguments::require() const {
+  if (keys.empty() && file.empty()) fail(kUsage, "say which keys, or --keys FILE");
+}
+
 }  // namespace skerry::cli

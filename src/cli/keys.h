@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include "formats/outcome.h"
 #include "skerry/types.h"
 
@@ -48,5 +50,15 @@ std::string why_no_key(std::string_view text, bool names);
 
 // Keys given as arguments, then those of a file, one a line ("-": standard input; "": no file).
 KeyList read_keys(bool names, const std::vector<std::string>& arguments, const std::string& file);
+
+// The keys that a command is about: its arguments, and --keys FILE.
+struct KeyArguments {
+  std::vector<std::string> keys;
+  std::string file;
+
+  void add_to(CLI::App& command);
+  void require() const;  // fails (kUsage) when there is none
+  KeyList read(bool names) const { return read_keys(names, keys, file); }
+};
 
 }  // namespace skerry::cli

@@ -17,17 +17,16 @@ namespace {
 
 struct Remove {
   Place place;
-  std::vector<std::string> arguments;
-  std::string key_file;
+  KeyArguments wanted;
   std::size_t batch = 1000;
 
   void run() {
     catch_interrupts();
-    if (arguments.empty() && key_file.empty()) fail(kUsage, "say which keys, or --keys FILE");
+    wanted.require();
     Database database = open_database(place);
     Collection collection = open_collection(database, place);
     const CollectionOptions options = take(collection.options(), place.collection);
-    KeyList keys = read_keys(options.byte_keys, arguments, key_file);
+    KeyList keys = wanted.read(options.byte_keys);
     const auto names = keys.views();
     std::uint64_t removed = 0;
     std::size_t done = 0;
@@ -68,8 +67,7 @@ void add_remove(CLI::App& app) {
                                   "  skerry remove my.skerry docs --keys gone.txt\n\n"
                                   "A key that is not there is no error.",
                                   Needs::collection, self->place);
-  command->add_option("keys", self->arguments, "Keys");
-  command->add_option("--keys", self->key_file, "A file with a key a line; - is standard input");
+  self->wanted.add_to(*command);
   command->add_option("--batch", self->batch, "Keys a commit (default: 1000)")
       ->check(CLI::Range(1, 1000000));
   command->callback([self] { self->run(); });

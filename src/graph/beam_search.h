@@ -85,6 +85,18 @@ inline std::size_t gather(const Links& links, std::uint32_t level, Slot node, st
   return count;
 }
 
+// One step: asks `first` and the nearest after it in the pool. Their neighbours that were not met
+// yet, at most `left`, are in scratch.slots then, and scored; returns how many.
+inline std::size_t ask_two(const Links& links, const Scorer& scorer, std::uint32_t level,
+                           Slot first, std::uint64_t left, BeamScratch& scratch) {
+  const Slot second = scratch.pool.expand();
+  std::size_t count = gather(links, level, first, 0, scratch);
+  if (second != kNoSlot) count = gather(links, level, second, count, scratch);
+  count = static_cast<std::size_t>(std::min<std::uint64_t>(count, left));
+  scorer(scratch.slots.data(), count, scratch.distances.data());
+  return count;
+}
+
 // Fills scratch.pool, which was begun with ef, from `entry` on. visited was begun. Returns the
 // distances taken; stops early when they reach `budget`.
 inline std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::uint32_t level,
@@ -96,11 +108,7 @@ inline std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::
   while (scored < budget) {
     const Slot first = pool.expand();
     if (first == kNoSlot) break;
-    const Slot second = pool.expand();
-    std::size_t count = gather(links, level, first, 0, scratch);
-    if (second != kNoSlot) count = gather(links, level, second, count, scratch);
-    count = static_cast<std::size_t>(std::min<std::uint64_t>(count, budget - scored));
-    scorer(scratch.slots.data(), count, scratch.distances.data());
+    const std::size_t count = ask_two(links, scorer, level, first, budget - scored, scratch);
     scored += count;
     for (std::size_t i = 0; i < count; ++i) pool.offer(scratch.distances[i], scratch.slots[i]);
     if (const Slot next = pool.peek(); level == 0 && next != kNoSlot) links.prefetch(next);
@@ -124,11 +132,7 @@ std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std
     if (answers.full() && pool.next_distance() > answers.bar()) break;
     const Slot first = pool.expand();
     if (first == kNoSlot) break;
-    const Slot second = pool.expand();
-    std::size_t count = gather(links, level, first, 0, scratch);
-    if (second != kNoSlot) count = gather(links, level, second, count, scratch);
-    count = static_cast<std::size_t>(std::min<std::uint64_t>(count, budget - scored));
-    scorer(scratch.slots.data(), count, scratch.distances.data());
+    const std::size_t count = ask_two(links, scorer, level, first, budget - scored, scratch);
     scored += count;
     for (std::size_t i = 0; i < count; ++i) {
       const float distance = scratch.distances[i];
