@@ -53,11 +53,15 @@ struct CollectionStats {
   std::uint64_t payload_count = 0;
 };
 
-// What verify() compared. Anything that disagrees is returned as Code::corruption instead.
+// What verify() compared. Anything that disagrees is returned as Code::corruption instead. Poor
+// recall is no corruption: it is told.
 struct VerifyReport {
-  CheckReport index;
-  std::uint64_t vectors_compared = 0;  // store against index, byte by byte
+  CheckReport index;                   // quick: only `live`
+  std::uint64_t vectors_compared = 0;  // full: store against index, byte by byte
   std::uint64_t payloads = 0;
+  std::uint64_t samples = 0;       // recall: vectors that were asked for
+  std::uint64_t samples_lost = 0;  // that brute force found by themselves and a search did not
+  double recall_at_10 = 1;         // of those searches, at the collection's ef
 };
 
 using Payload = std::span<const std::byte>;  // opaque bytes, up to 2^32 - 1; empty: none
@@ -117,8 +121,10 @@ class SKERRY_API Collection {
   // Saves an image now and trims the log behind it. Writers of this collection wait meanwhile.
   Status save_image();
 
-  // Index::check(), and every vector of the store compared with the index.
-  Result<VerifyReport> verify() const;
+  // Do store and index say the same? See VerifyLevel. Searches go on; writers wait for the levels
+  // quick (microseconds) and full (a walk over everything), not for the searches of `recall`, which
+  // take samples times a scan of the collection. Errors: corruption names what disagrees.
+  Result<VerifyReport> verify(const VerifyOptions& options = {}) const;
 
   Result<CollectionStats> stats() const;
   Result<CollectionOptions> options() const;

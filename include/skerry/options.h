@@ -75,6 +75,19 @@ struct SearchOptions {
   std::uint32_t threads = 1;  // batch search only; 0: one a core
 };
 
+// How closely verify() looks; each level does what the one before it does.
+enum class VerifyLevel : std::uint8_t {
+  quick,   // counts and sequence numbers of store and index
+  full,    // every link, vector, payload and name
+  recall,  // and stored vectors asked for: by a search and by brute force
+};
+
+struct VerifyOptions {
+  VerifyLevel level = VerifyLevel::full;
+  std::uint32_t samples = 200;  // recall: vectors to ask for, drawn evenly
+  std::uint64_t seed = 0;       // of the drawing
+};
+
 // One batch of writes.
 struct BatchOptions {
   std::uint32_t threads = 1;  // to link new vectors with; 0: one a core

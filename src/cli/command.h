@@ -64,6 +64,7 @@ void add_stats(CLI::App& app);
 void add_verify(CLI::App& app);
 void add_compact(CLI::App& app);
 void add_backup(CLI::App& app);
+void add_restore(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_demo(CLI::App& app);
 

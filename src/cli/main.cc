@@ -49,6 +49,7 @@ int run(int argc, char** argv) {
   add_verify(app);
   add_compact(app);
   add_backup(app);
+  add_restore(app);
   add_bench(app);
   add_demo(app);
   try {

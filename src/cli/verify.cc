@@ -14,6 +14,7 @@ namespace {
 
 struct Verify {
   Place place;
+  VerifyOptions options;
 
   void run() {
     const LeaveOnInterrupt leave([] {});
@@ -22,7 +23,12 @@ struct Verify {
                                                 : std::vector<std::string>{place.collection};
     bool clean = true;
     Json collections = Json::array();
-    Table table({"collection", "verify", "live", "compared", "links", "levels"});
+    std::vector<std::string> header{"collection", "verify", "live"};
+    if (options.level != VerifyLevel::quick) {
+      header.insert(header.end(), {"compared", "links", "levels"});
+    }
+    if (options.level == VerifyLevel::recall) header.push_back("recall@10");
+    Table table(header);
     for (const std::string& name : names) {
       // One damaged collection does not hide the state of the others.
       const Result<Collection> collection = database.open_collection(name);
@@ -30,7 +36,7 @@ struct Verify {
         check(collection.status(), "collection " + name);
       }
       const Result<VerifyReport> report =
-          collection.ok() ? collection->verify() : Result<VerifyReport>(collection.status());
+          collection.ok() ? collection->verify(options) : Result<VerifyReport>(collection.status());
       if (!report.ok()) {
         if (exit_code_of(report.status().code()) != kDamaged) check(report.status(), name);
         clean = false;
@@ -43,17 +49,27 @@ struct Verify {
       clean = clean && whole;
       const std::string word =
           whole ? "clean" : fmt::format("{} unreachable", report->index.unreachable);
-      collections.push_back({{"collection", name},
-                             {"verify", word},
-                             {"live", report->index.live},
-                             {"tombstones", report->index.tombstones},
-                             {"links", report->index.links},
-                             {"unreachable", report->index.unreachable},
-                             {"levels", report->index.levels},
-                             {"vectors_compared", report->vectors_compared},
-                             {"payloads", report->payloads}});
-      table.add({name, word, with_commas(report->index.live), with_commas(report->vectors_compared),
-                 with_commas(report->index.links), std::to_string(report->index.levels)});
+      Json answer{{"collection", name}, {"verify", word}, {"live", report->index.live}};
+      std::vector<std::string> cells{name, word, with_commas(report->index.live)};
+      if (options.level != VerifyLevel::quick) {
+        answer["tombstones"] = report->index.tombstones;
+        answer["links"] = report->index.links;
+        answer["unreachable"] = report->index.unreachable;
+        answer["levels"] = report->index.levels;
+        answer["vectors_compared"] = report->vectors_compared;
+        answer["payloads"] = report->payloads;
+        cells.push_back(with_commas(report->vectors_compared));
+        cells.push_back(with_commas(report->index.links));
+        cells.push_back(std::to_string(report->index.levels));
+      }
+      if (options.level == VerifyLevel::recall) {
+        answer["samples"] = report->samples;
+        answer["samples_lost"] = report->samples_lost;
+        answer["recall_at_10"] = report->recall_at_10;
+        cells.push_back(fmt::format("{:.4f} of {}", report->recall_at_10, report->samples));
+      }
+      collections.push_back(std::move(answer));
+      table.add(cells);
     }
     check(database.close(), place.database);
     if (json_wanted()) {
@@ -73,9 +89,17 @@ void add_verify(CLI::App& app) {
   CLI::App* command = add_command(
       app, "verify", "Walk every link and compare every vector with the store",
       "  skerry verify my.skerry\n"
-      "  skerry verify my.skerry docs --json\n\n"
+      "  skerry verify my.skerry docs --level recall --json\n\n"
+      "quick compares counts; full walks and compares everything; recall also searches for\n"
+      "stored vectors and compares with brute force.\n"
       "Ends with \"verify: clean\" and 0, or with \"verify: damaged\" and 5. Changes nothing.",
       Needs::maybe_collection, self->place);
+  add_choice<VerifyLevel>(
+      *command, "--level", self->options.level,
+      {{"quick", VerifyLevel::quick}, {"full", VerifyLevel::full}, {"recall", VerifyLevel::recall}},
+      "quick, full or recall (default: full)");
+  command->add_option("--samples", self->options.samples,
+                      "Vectors that recall asks for (default: 200)");
   command->callback([self] { self->run(); });
 }
 

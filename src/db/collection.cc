@@ -237,8 +237,8 @@ Result<SearchResult> Collection::search_batch(MatrixView queries, std::span<Name
 Status Collection::save_image() {
   return guarded(state_, [](CollectionState& state) { return state.save_image(); });
 }
-Result<VerifyReport> Collection::verify() const {
-  return guarded(state_, [](CollectionState& state) { return state.verify(); });
+Result<VerifyReport> Collection::verify(const VerifyOptions& options) const {
+  return guarded(state_, [&](CollectionState& state) { return state.verify(options); });
 }
 Result<CollectionStats> Collection::stats() const {
   return guarded(state_, [](CollectionState& state) { return state.stats(); });

@@ -608,67 +608,6 @@ void CollectionState::save_image_when_due() noexcept {
   }
 }
 
-Result<VerifyReport> CollectionState::verify() const {
-  Status status = alive();
-  if (!status.ok()) return status;
-  if (inside_filter()) {
-    return Status(Code::invalid_argument, "a filter's callback cannot verify");
-  }
-  const std::shared_lock gate(gate_);
-  const std::lock_guard no_writers(database_->commit_mutex());
-  status = alive();
-  if (!status.ok()) return status;
-  VerifyReport report;
-  const Result<CheckReport> checked = engine().check_invariants();
-  if (!checked.ok()) return checked.error();
-  report.index = *checked;
-
-  std::vector<std::byte> bytes(vector_bytes(options_.index.scalar, options_.index.dimension));
-  Status wrong;
-  status = database_->store().read([&](const store::Reading& reading) {
-    const Result<store::Counters> counters = reading.counters(id_);
-    if (!counters.ok()) return counters.error();
-    Status walk = reading.each_vector(id_, 0, [&](Key key, store::Bytes stored) {
-      if (stored.size() != bytes.size()) {
-        wrong = Status(Code::corruption, "the vector of key {b} has {a} bytes in the store",
-                       stored.size(), key);
-      } else if (!engine().get_bytes(key, bytes).ok()) {
-        wrong = Status(Code::corruption, "key {b} is in the store but not in the index", 0, key);
-      } else if (std::memcmp(bytes.data(), stored.data(), bytes.size()) != 0) {
-        wrong = Status(Code::corruption, "key {b} has another vector in the index", 0, key);
-      } else if (options_.byte_keys && view().book.find(key) == nullptr) {
-        wrong = Status(Code::corruption, "the byte-string key of id {b} is missing", 0, key);
-      }
-      ++report.vectors_compared;
-      return wrong.ok();
-    });
-    if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
-    walk = reading.each_payload(id_, [&](Key key, store::Bytes) {
-      if (!engine().contains(key)) {
-        wrong = Status(Code::corruption, "key {b} has a payload but no vector", 0, key);
-      }
-      ++report.payloads;
-      return wrong.ok();
-    });
-    if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
-    if (counters->live != report.vectors_compared || engine().size() != report.vectors_compared) {
-      return Status(Code::corruption, "the store holds {a} vectors, the index {b}",
-                    report.vectors_compared, engine().size());
-    }
-    if (counters->payloads != report.payloads) {
-      return Status(Code::corruption, "the store holds {a} payloads and counts {b}",
-                    report.payloads, counters->payloads);
-    }
-    if (options_.byte_keys && view().book.size() != report.vectors_compared) {
-      return Status(Code::corruption, "there are {a} byte-string keys for {b} vectors",
-                    view().book.size(), report.vectors_compared);
-    }
-    return Status();
-  });
-  if (!status.ok()) return status;
-  return report;
-}
-
 Result<CollectionStats> CollectionState::stats() const {
   Status status = alive();
   if (!status.ok()) return status;

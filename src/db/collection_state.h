@@ -81,7 +81,7 @@ class CollectionState {
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options) const;
   Status save_image() { return save_image(false); }
-  Result<VerifyReport> verify() const;
+  Result<VerifyReport> verify(const VerifyOptions& options) const;
   Result<CollectionStats> stats() const;
   Status alive() const noexcept;
 
@@ -125,6 +125,11 @@ class CollectionState {
   Status replay(View& view, std::uint64_t after, const store::Counters& counters);
   Status rebuild(View& view, const store::Counters& counters);
   Status discard_image(View& view, Opened why);
+
+  // verify.cc
+  Status verify_counts(VerifyReport& report) const;
+  Status verify_contents(VerifyReport& report) const;
+  Status verify_recall(const VerifyOptions& options, VerifyReport& report) const;
 
   ImageTag image_tag() const noexcept;
   Status save_image(bool only_if_changed);

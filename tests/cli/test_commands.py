@@ -7,7 +7,7 @@ import unittest
 from cli_case import *
 
 COMMANDS = ("create", "import", "search", "get", "remove", "export", "stats", "verify", "compact",
-            "backup", "bench", "demo")
+            "backup", "restore", "bench", "demo")
 
 
 class Help(CliCase):
@@ -207,6 +207,33 @@ class Keeping(CliCase):
         self.assertEqual(self.size(), 50)
         self.assertEqual(self.vector(199), row(199))
         self.assertIn("verify: clean", self.run_skerry("verify", self.db))
+
+    def test_verify_looks_as_closely_as_it_is_asked(self):
+        self.import_rows(1500)
+        quick = self.run_json("verify", self.db, "--level", "quick")[0]["collections"][0]
+        self.assertEqual(quick, {"collection": "docs", "verify": "clean", "live": 1500})
+        full = self.run_json("verify", self.db)[0]["collections"][0]
+        self.assertEqual(full["vectors_compared"], 1500)
+        self.assertNotIn("samples", full)
+        recall = self.run_json("verify", self.db, "--level", "recall", "--samples", 50)
+        recall = recall[0]["collections"][0]
+        self.assertEqual((recall["samples"], recall["samples_lost"]), (50, 0))
+        self.assertGreater(recall["recall_at_10"], 0.9)
+        self.assertIn("recall@10", self.run_skerry("verify", self.db, "--level", "recall"))
+        self.run_skerry("verify", self.db, "--level", "hard", expect=USAGE)
+
+    def test_a_backup_is_restored_and_verified(self):
+        self.import_rows(200)
+        copy, back = self.path("copy"), self.path("back")
+        self.run_skerry("backup", self.db, copy)
+        self.run_skerry("remove", self.db, "docs", *range(200))
+        answer = self.run_json("restore", copy, back)[0]
+        self.assertEqual((answer["vectors"], answer["verify"]), (200, "clean"))
+        self.run_skerry("restore", copy, back, expect=USAGE)
+        self.run_skerry("restore", self.path("nowhere"), self.path("other"), expect=NOT_FOUND)
+        self.assertFalse(os.path.exists(self.path("other")))
+        self.db = back
+        self.assertEqual(self.vector(199), row(199))
 
     def test_a_damaged_image_is_made_again(self):
         self.import_rows(200)
