@@ -152,7 +152,7 @@ TEST_F(BenchTest, OpenFindsTheImageThenTheLogThenNothing) {
                                "--flat-below", "100", "--runs", "2", "--folder", folder_.string()});
   const auto points = only(lines, "open");
   ASSERT_EQ(points.size(), 3u);
-  for (const Line& line : points) expect_fields(line, {"open_ms", "first_query_us"});
+  for (const Line& line : points) expect_fields(line, {"open_ms", "first_query_ms"});
   EXPECT_EQ(points[0]["opened"], "image");
   EXPECT_EQ(points[0]["replayed"], 0);
   EXPECT_EQ(points[1]["opened"], "image");

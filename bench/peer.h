@@ -54,6 +54,11 @@ class Peer {
   // GraphOptions::threads threads at once, `thread` being the caller's number.
   virtual std::size_t search(std::size_t query, unsigned thread, std::span<Key> keys) = 0;
 
+  // Writes it into a file, and puts what a file holds in its place: read into memory, or `mapped`.
+  // False: the library cannot. Skerry has databases for that.
+  virtual bool save(const std::string&) { return false; }
+  virtual bool open(const std::string&, bool) { return false; }
+
   // Memory in use as the library itself accounts for it.
   virtual std::uint64_t bytes() const = 0;
 

@@ -1,8 +1,10 @@
 #include "peer.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <numeric>
 #include <stdexcept>
 
@@ -88,6 +90,36 @@ TEST(Peers, ARemovedKeyIsNotFoundUntilItIsPutBackAndAnUpdateMovesIt) {
     const Truth far = find_truth(Metric::l2, set.base, set.queries, set.base.rows, 1);
     EXPECT_TRUE(peer->update(nearest, far.of(0).back()));
     EXPECT_FALSE(finds(nearest)) << kind.label();
+  }
+}
+
+TEST(Peers, WhatWasSavedIsLoadedAndMappedAndFindsTheSame) {
+  const Dataset set = small_set(Metric::l2);
+  const std::string file = ::testing::TempDir() + "skerry_peer_" + std::to_string(::getpid());
+  for (const PeerKind& kind : present({"exact"})) {
+    GraphOptions graph;
+    graph.capacity = set.base.rows;
+    const std::unique_ptr<Peer> peer = kind.make(set, graph);
+    peer->add(0, set.base.rows, 1);
+    const bool can_save = kind.impl == "hnswlib" || kind.impl == "usearch";
+    ASSERT_EQ(peer->save(file), can_save) << kind.label();
+    if (!can_save) continue;
+    std::vector<Key> keys(5);
+    for (const bool mapped : {false, true}) {
+      graph.capacity = 1;
+      const std::unique_ptr<Peer> opened = kind.make(set, graph);
+      ASSERT_EQ(opened->open(file, mapped), !mapped || kind.impl == "usearch") << kind.label();
+      if (mapped && kind.impl != "usearch") continue;
+      std::vector<Key> expected(5);
+      peer->set_ef(200);
+      opened->set_ef(200);
+      for (std::size_t query = 0; query < set.queries.rows; ++query) {
+        ASSERT_EQ(peer->search(query, 0, expected), 5u);
+        ASSERT_EQ(opened->search(query, 0, keys), 5u) << kind.label();
+        EXPECT_EQ(keys, expected) << kind.label();
+      }
+    }
+    std::remove(file.c_str());
   }
 }
 

@@ -57,6 +57,17 @@ class HnswlibPeer final : public Peer {
     return count;
   }
 
+  bool save(const std::string& path) override {
+    graph_->saveIndex(path);
+    return true;
+  }
+
+  bool open(const std::string& path, bool mapped) override {
+    if (mapped) return false;
+    graph_ = std::make_unique<hnswlib::HierarchicalNSW<float>>(space_.get(), path);
+    return true;
+  }
+
   // It has no account of its own: layer 0, the lists above it, a lock, a level and a label's place
   // for each element, as its constructor and addPoint() take them.
   std::uint64_t bytes() const override {

@@ -72,6 +72,18 @@ class UsearchPeer final : public Peer {
     return count;
   }
 
+  bool save(const std::string& path) override {
+    auto saved = index_.save(path.c_str());
+    check(saved.error);
+    return true;
+  }
+
+  bool open(const std::string& path, bool mapped) override {
+    auto opened = mapped ? index_.view(path.c_str()) : index_.load(path.c_str());
+    check(opened.error);
+    return true;
+  }
+
   std::uint64_t bytes() const override { return index_.memory_usage(); }
 
  private:
