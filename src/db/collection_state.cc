@@ -571,13 +571,18 @@ Status CollectionState::save_image(bool only_if_changed) {
 // Under image_mutex_. See database_state.h for the order of the steps.
 Status CollectionState::save_image_now() {
   const std::uint64_t entries = log_entries_.load(std::memory_order_relaxed);
-  const std::uint64_t sequence = engine().sequence();
+  std::uint64_t sequence = engine().sequence();
   Status status;
   if (database_->options().use_images) {
-    if (database_->options().durability != Durability::commit) {
-      status = database_->store().environment().sync();
-    }
-    if (status.ok()) status = engine().save(image_path(), image_tag());
+    const Result<std::uint64_t> saved = engine().save(
+        image_path(), image_tag(), [] { return true; },
+        [&] {
+          return database_->options().durability == Durability::commit
+                     ? Status()
+                     : database_->store().environment().sync();
+        });
+    status = saved.status();
+    if (saved.ok()) sequence = *saved;
   }
   if (status.ok()) {
     image_sequence_.store(sequence, std::memory_order_relaxed);

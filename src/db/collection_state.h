@@ -125,6 +125,8 @@ class CollectionState {
   Status replay(View& view, std::uint64_t after, const store::Counters& counters);
   Status rebuild(View& view, const store::Counters& counters);
   Status discard_image(View& view, Opened why);
+  static RowSource::Answer fetch_row(void* context, Key key, std::uint64_t sequence,
+                                     std::span<std::byte> out);
 
   // verify.cc
   Status verify_counts(VerifyReport& report) const;

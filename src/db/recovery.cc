@@ -114,10 +114,11 @@ Status CollectionState::read_names(View& view) {
 
 // On success there is an engine, or `opened` says why the image is of no use.
 Status CollectionState::load_image(View& view, const store::Counters& counters) {
-  const ImageTag tag = image_tag();
+  const ImageOwner owner{options_.index, image_tag(),
+                         options_.byte_keys ? view.book.order() : KeyOrder(),
+                         RowSource{fetch_row, this}};
   Result<std::unique_ptr<Engine>> engine =
-      Engine::load(image_path(), ImageMode::map, &options_.index, &tag, options_.index.custom,
-                   options_.byte_keys ? view.book.order() : KeyOrder());
+      Engine::load(image_path(), ImageMode::map, options_.index.custom, &owner);
   if (!engine.ok()) {
     const Code code = engine.error().code();
     if (code == Code::out_of_memory) return engine.error();
@@ -141,6 +142,35 @@ Status CollectionState::load_image(View& view, const store::Counters& counters) 
   image_sequence_ = sequence;
   view.opened = Opened::image;
   return status;
+}
+
+// A row of the image that is damaged, as of the engine's number: what the store has, unless it has
+// changed since, which the log tells.
+RowSource::Answer CollectionState::fetch_row(void* context, Key key, std::uint64_t sequence,
+                                             std::span<std::byte> out) {
+  const auto& self = *static_cast<const CollectionState*>(context);
+  RowSource::Answer answer = RowSource::Answer::lost;
+  const Status status = self.database_->store().read([&](const store::Reading& reading) {
+    const Result<store::Counters> counters = reading.counters(self.id_);
+    if (!counters.ok()) return counters.status();
+    bool changed = sequence < counters->trimmed;
+    Status walk = reading.each_change(
+        self.id_, sequence, [&](std::uint64_t, store::LogKind, store::Bytes record) {
+          for (std::size_t at = 0; at < record.size(); at += sizeof(Key)) {
+            changed = changed || get_le<Key>(&record[at]) == key;
+          }
+          return !changed;
+        });
+    if (changed) answer = RowSource::Answer::later;
+    if (!walk.ok() || changed) return walk;
+    const Result<store::Bytes> vector = reading.vector(self.id_, key);
+    if (vector.ok() && vector->size() == out.size()) {
+      std::memcpy(out.data(), vector->data(), out.size());
+      answer = RowSource::Answer::given;
+    }
+    return vector.status();
+  });
+  return status.code() == Code::out_of_memory ? RowSource::Answer::later : answer;
 }
 
 Status CollectionState::discard_image(View& view, Opened why) {

@@ -7,6 +7,7 @@
 //               none to itself
 //   in-links    the count kept for each node is the number of lists that name it
 //   entry       it is alive and nobody has more levels
+//   rows        those of a mapped image are as they were written, or mended
 //   reach       how many live nodes a walk over layer 0 from the entry point does not meet
 #include <algorithm>
 #include <new>
@@ -25,6 +26,7 @@ Status broken(const char* what, std::uint64_t slot) {
 }  // namespace
 
 Result<CheckReport> Engine::check_invariants() const {
+  if (Status status = verify_rows([] { return true; }); !status.ok()) return status;
   std::lock_guard lock(write_mutex_);
   EpochGuard guard;
   const Storage& storage = writable();

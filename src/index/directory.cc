@@ -3,14 +3,21 @@
 #include <bit>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "base/epoch.h"
 
 namespace skerry {
 
 Directory::~Directory() {
-  for (const Old& old : old_) std::free(old.table);
-  std::free(table_.load(std::memory_order_relaxed));
+  for (const Old& old : old_) destroy(old.table);
+  destroy(table_.load(std::memory_order_relaxed));
+}
+
+void Directory::destroy(Table* table) noexcept {
+  if (table == nullptr) return;
+  table->~Table();
+  std::free(table);
 }
 
 Directory::Table* Directory::make(std::size_t entries) noexcept {
@@ -18,8 +25,33 @@ Directory::Table* Directory::make(std::size_t entries) noexcept {
   if (memory == nullptr) return nullptr;
   auto* table = ::new (memory) Table;
   table->mask = entries - 1;
-  for (std::size_t i = 0; i < entries; ++i) ::new (table->entries() + i) std::atomic<Slot>(kEmpty);
+  table->entries = reinterpret_cast<std::atomic<Slot>*>(table + 1);
+  for (std::size_t i = 0; i < entries; ++i) ::new (table->entries + i) std::atomic<Slot>(kEmpty);
   return table;
+}
+
+std::size_t Directory::entries_for(std::size_t keys) noexcept {
+  return std::bit_ceil(keys * 2 + 16);
+}
+
+void Directory::place(std::span<Slot> entries, std::uint64_t key, Slot slot) noexcept {
+  const std::size_t mask = entries.size() - 1;
+  std::size_t at = hash(key) & mask;
+  while (entries[at] != kEmpty) at = (at + 1) & mask;
+  entries[at] = slot;
+}
+
+Status Directory::adopt(StableMemory memory, std::size_t entries, std::size_t live) {
+  void* const room = std::malloc(sizeof(Table));
+  if (room == nullptr) return Status(Code::out_of_memory, "no memory for the key directory");
+  auto* table = ::new (room) Table;
+  table->mask = entries - 1;
+  table->filled = live;
+  table->entries = reinterpret_cast<std::atomic<Slot>*>(memory.base());
+  table->saved = std::move(memory);
+  live_ = live;
+  table_.store(table, std::memory_order_release);
+  return {};
 }
 
 std::uint64_t Directory::hash(std::uint64_t key) noexcept {
@@ -32,7 +64,7 @@ std::uint64_t Directory::hash(std::uint64_t key) noexcept {
 
 Slot Directory::probe(const Table& table, std::uint64_t key, const SlotState* states) noexcept {
   for (std::size_t i = hash(key) & table.mask;; i = (i + 1) & table.mask) {
-    const Slot slot = table.entries()[i].load(std::memory_order_acquire);
+    const Slot slot = table.entries[i].load(std::memory_order_acquire);
     if (slot == kEmpty) return kNoSlot;
     if (slot != kErased && states[slot].key.load(std::memory_order_relaxed) == key) return slot;
   }
@@ -43,7 +75,7 @@ Status Directory::reserve(std::size_t keys, const SlotState* states) {
   // At most two thirds are filled, marks included.
   const std::size_t marks = now == nullptr ? 0 : now->filled - live_;
   if (now != nullptr && (keys + marks) * 3 <= (now->mask + 1) * 2) return {};
-  const std::size_t entries = std::bit_ceil(keys * 2 + 16);
+  const std::size_t entries = entries_for(keys);
   try {
     old_.reserve(old_.size() + 1);
   } catch (const std::bad_alloc&) {
@@ -53,13 +85,13 @@ Status Directory::reserve(std::size_t keys, const SlotState* states) {
   if (fresh == nullptr) return Status(Code::out_of_memory, "no memory for the key directory");
   if (now != nullptr) {
     for (std::size_t i = 0; i <= now->mask; ++i) {
-      const Slot slot = now->entries()[i].load(std::memory_order_relaxed);
+      const Slot slot = now->entries[i].load(std::memory_order_relaxed);
       if (slot == kEmpty || slot == kErased) continue;
       std::size_t at = hash(states[slot].key.load(std::memory_order_relaxed)) & fresh->mask;
-      while (fresh->entries()[at].load(std::memory_order_relaxed) != kEmpty) {
+      while (fresh->entries[at].load(std::memory_order_relaxed) != kEmpty) {
         at = (at + 1) & fresh->mask;
       }
-      fresh->entries()[at].store(slot, std::memory_order_relaxed);
+      fresh->entries[at].store(slot, std::memory_order_relaxed);
       ++fresh->filled;
     }
   }
@@ -73,14 +105,14 @@ void Directory::put(std::uint64_t key, Slot slot, const SlotState* states) noexc
   std::size_t at = hash(key) & table.mask;
   std::size_t mark = table.mask + 1;  // the first erased entry on the way
   for (;; at = (at + 1) & table.mask) {
-    const Slot there = table.entries()[at].load(std::memory_order_relaxed);
+    const Slot there = table.entries[at].load(std::memory_order_relaxed);
     if (there == kEmpty) break;
     if (there == kErased) {
       if (mark > table.mask) mark = at;
       continue;
     }
     if (states[there].key.load(std::memory_order_relaxed) == key) {
-      table.entries()[at].store(slot, std::memory_order_release);
+      table.entries[at].store(slot, std::memory_order_release);
       return;
     }
   }
@@ -90,17 +122,17 @@ void Directory::put(std::uint64_t key, Slot slot, const SlotState* states) noexc
   } else {
     ++table.filled;
   }
-  table.entries()[at].store(slot, std::memory_order_release);
+  table.entries[at].store(slot, std::memory_order_release);
 }
 
 void Directory::erase(std::uint64_t key, Slot slot, const SlotState* states) noexcept {
   Table& table = *table_.load(std::memory_order_relaxed);
   for (std::size_t at = hash(key) & table.mask;; at = (at + 1) & table.mask) {
-    const Slot there = table.entries()[at].load(std::memory_order_relaxed);
+    const Slot there = table.entries[at].load(std::memory_order_relaxed);
     if (there == kEmpty) return;
     if (there == kErased || states[there].key.load(std::memory_order_relaxed) != key) continue;
     if (there == slot) {
-      table.entries()[at].store(kErased, std::memory_order_release);
+      table.entries[at].store(kErased, std::memory_order_release);
       --live_;
     }
     return;
@@ -111,7 +143,7 @@ void Directory::reclaim() noexcept {
   std::size_t kept = 0;
   for (const Old& old : old_) {
     if (epoch_passed(old.tag)) {
-      std::free(old.table);
+      destroy(old.table);
     } else {
       old_[kept++] = old;
     }

@@ -12,8 +12,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "base/stable_memory.h"
 #include "graph/links.h"
 #include "index/slots.h"
 #include "skerry/status.h"
@@ -44,25 +46,34 @@ class Directory {
   // Forgets the key if it points to `slot`.
   void erase(std::uint64_t key, Slot slot, const SlotState* states) noexcept;
 
+  // Takes over a table that was made by place() and saved: `entries`, a power of two, at the base
+  // of `memory`; `live` of them name a slot, and at least one is empty. Before anything else.
+  // out_of_memory.
+  Status adopt(StableMemory memory, std::size_t entries, std::size_t live);
+
+  // A table made elsewhere, to be saved: how many entries for so many keys, all of them kEmpty at
+  // first, and where a key goes that is not there yet.
+  static std::size_t entries_for(std::size_t keys) noexcept;
+  static void place(std::span<Slot> entries, std::uint64_t key, Slot slot) noexcept;
+  static constexpr Slot kEmpty = 0xFFFFFFFF;
+
   // Frees old tables that nobody reads any more.
   void reclaim() noexcept;
 
   std::size_t bytes() const noexcept;
 
  private:
-  static constexpr Slot kEmpty = 0xFFFFFFFF;
   static constexpr Slot kErased = 0xFFFFFFFE;
 
   struct Table {
     std::size_t mask = 0;    // entries - 1
     std::size_t filled = 0;  // live entries and marks; writer
-    std::atomic<Slot>* entries() noexcept { return reinterpret_cast<std::atomic<Slot>*>(this + 1); }
-    const std::atomic<Slot>* entries() const noexcept {
-      return reinterpret_cast<const std::atomic<Slot>*>(this + 1);
-    }
+    std::atomic<Slot>* entries = nullptr;
+    StableMemory saved;  // the entries of a table from an image; else they follow this
   };
 
   static Table* make(std::size_t entries) noexcept;
+  static void destroy(Table* table) noexcept;
   static std::uint64_t hash(std::uint64_t key) noexcept;
   static Slot probe(const Table& table, std::uint64_t key, const SlotState* states) noexcept;
 

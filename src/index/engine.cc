@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <new>
+#include <thread>
 
 #include "base/assert.h"
 #include "base/epoch.h"
@@ -12,6 +14,12 @@ namespace skerry {
 namespace {
 
 thread_local std::uint32_t t_filter_depth = 0;
+
+// From a row that may not be read, everything is infinitely far away.
+void score_nothing(const simd::Query&, const simd::Rows&, const std::uint32_t*, std::size_t count,
+                   float* out) {
+  std::fill_n(out, count, std::numeric_limits<float>::infinity());
+}
 
 bool is_byte_like(Scalar scalar) noexcept {
   return scalar == Scalar::i8 || scalar == Scalar::u8 || scalar == Scalar::b1;
@@ -107,21 +115,28 @@ StorageShape Engine::shape() const noexcept {
 
 Scorer Engine::exact_scorer(const Storage& storage, VectorView query,
                             std::byte* scratch) const noexcept {
-  return Scorer{exact_.prepare(query, scratch), exact_.rows(storage.vectors.base())};
+  return Scorer{exact_.prepare(query, scratch), exact_.rows(storage.vectors.base()),
+                storage.unchecked_vectors()};
 }
 
 Scorer Engine::code_scorer(const Storage& storage, VectorView query,
                            std::byte* scratch) const noexcept {
   if (!sq8_) return exact_scorer(storage, query, scratch);
-  return Scorer{sq8_->prepare(query, scratch), sq8_->rows(storage.codes.base())};
+  return Scorer{sq8_->prepare(query, scratch), sq8_->rows(storage.codes.base()),
+                storage.unchecked_codes()};
 }
 
 Scorer Engine::node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept {
-  if (!sq8_) {
-    return Scorer{exact_.prepare_row(storage.vector(slot), scratch),
-                  exact_.rows(storage.vectors.base())};
+  Scorer scorer;
+  scorer.unchecked = storage.unchecked_codes();
+  scorer.rows = sq8_ ? sq8_->rows(storage.codes.base()) : exact_.rows(storage.vectors.base());
+  if (scorer.unchecked != nullptr && !scorer.unchecked->admit(&slot, 1)) [[unlikely]] {
+    scorer.code.kernel = score_nothing;
+  } else {
+    scorer.code = sq8_ ? sq8_->prepare_row(storage.code(slot), scratch)
+                       : exact_.prepare_row(storage.vector(slot), scratch);
   }
-  return Scorer{sq8_->prepare_row(storage.code(slot), scratch), sq8_->rows(storage.codes.base())};
+  return scorer;
 }
 
 std::size_t Engine::code_scratch() const noexcept {
@@ -191,7 +206,8 @@ Status Engine::reserve_locked(std::size_t upserts) {
   Storage* storage = storage_.load(std::memory_order_relaxed);
   const std::uint64_t used = storage->used.load(std::memory_order_relaxed);
   const std::uint64_t wanted = reserved_ + upserts;
-  const std::uint64_t fresh = wanted > free_slots_.count ? wanted - free_slots_.count : 0;
+  const std::uint64_t free = keeps_rows_ ? 0 : free_slots_.count;
+  const std::uint64_t fresh = wanted > free ? wanted - free : 0;
   const std::uint64_t slots = used + fresh;
   if (slots > kMaxSlots) {
     return Status(Code::out_of_memory, "an index holds at most 2147483647 vectors");
@@ -248,7 +264,7 @@ std::uint64_t Engine::publish_locked(const Changes& changes, std::uint64_t seque
 
 Slot Engine::take_slot() noexcept {
   Storage& storage = writable();
-  if (free_slots_.count != 0) {
+  if (free_slots_.count != 0 && !keeps_rows_) {
     const Slot slot = free_slots_.head;
     free_slots_.head = storage.states[slot].link.load(std::memory_order_relaxed);
     if (--free_slots_.count == 0) free_slots_.tail = kNoSlot;
@@ -271,6 +287,10 @@ void Engine::publish_upserts(const Changes& changes, std::uint64_t sequence,
     const Slot slot = take_slot();
     SlotState& state = storage.states[slot];
     const VectorView vector = changes.vectors.row(i);
+    // A block is looked at before a byte of it changes. What is damaged and cannot be mended now
+    // will be, by rows of the store, this one's among them.
+    storage.checked_vectors.admit(&slot, 1);
+    storage.checked_codes.admit(&slot, 1);
     exact_.encode(vector, storage.vector(slot));
     if (sq8_) sq8_->encode(vector, storage.code(slot));
 
@@ -283,6 +303,7 @@ void Engine::publish_upserts(const Changes& changes, std::uint64_t sequence,
       before = previous.born.load(std::memory_order_relaxed) == sequence
                    ? previous.link.load(std::memory_order_relaxed)
                    : old;
+      change(old);
       previous.died.store(sequence, std::memory_order_release);
       push(departed, old, storage);
     } else {
@@ -317,6 +338,7 @@ std::uint64_t Engine::publish_removals(const Changes& changes, std::uint64_t seq
   for (const Key key : changes.keys) {
     const Slot slot = newest(key);
     if (slot == kNoSlot || storage.states[slot].is_dead()) continue;
+    change(slot);
     storage.states[slot].died.store(sequence, std::memory_order_release);
     push(departed, slot, storage);
   }
@@ -468,17 +490,40 @@ std::uint64_t Engine::size() const noexcept {
   return live_.load(std::memory_order_acquire);
 }
 
+// Calls read(row) with the exact row of the key, once the row may be read.
+template <class Read>
+Status Engine::read_row(Key key, Read read) const noexcept {
+  for (int attempt = 0; attempt <= kMendingAttempts; ++attempt) {
+    {
+      EpochGuard guard;
+      const Storage* storage = nullptr;
+      const std::uint64_t mended = this->mended();
+      const Slot slot = find(key, storage);
+      if (slot == kNoSlot) return Status(Code::not_found, "no such key");
+      CheckedRows* const unchecked = storage->unchecked_vectors();
+      if (unchecked == nullptr) [[likely]] {
+        read(storage->vector(slot));
+        return {};
+      }
+      CheckedRows::set_trouble(CheckedRows::Look::whole);
+      const bool admitted = unchecked->admit(&slot, 1);
+      if (CheckedRows::trouble() == CheckedRows::Look::lost) return rows_failed();
+      if (admitted && mended == this->mended()) {
+        read(storage->vector(slot));
+        return {};
+      }
+    }
+    std::this_thread::yield();
+  }
+  return rows_busy();
+}
+
 Status Engine::get(Key key, std::span<float> out) const noexcept {
   if (out.size() != options_.dimension) {
     return Status(Code::invalid_argument, "expected room for {a} components, given {b}",
                   options_.dimension, out.size());
   }
-  EpochGuard guard;
-  const Storage* storage = nullptr;
-  const Slot slot = find(key, storage);
-  if (slot == kNoSlot) return Status(Code::not_found, "no such key");
-  to_floats(exact_.vector(storage->vector(slot)), out.data());
-  return {};
+  return read_row(key, [&](const std::byte* row) { to_floats(exact_.vector(row), out.data()); });
 }
 
 Status Engine::get_bytes(Key key, std::span<std::byte> out) const noexcept {
@@ -487,12 +532,7 @@ Status Engine::get_bytes(Key key, std::span<std::byte> out) const noexcept {
     return Status(Code::invalid_argument, "expected room for {a} bytes, given {b}", bytes,
                   out.size());
   }
-  EpochGuard guard;
-  const Storage* storage = nullptr;
-  const Slot slot = find(key, storage);
-  if (slot == kNoSlot) return Status(Code::not_found, "no such key");
-  std::memcpy(out.data(), storage->vector(slot), bytes);
-  return {};
+  return read_row(key, [&](const std::byte* row) { std::memcpy(out.data(), row, bytes); });
 }
 
 Status Engine::for_each(FunctionRef<bool(Key)> visit) const {

@@ -22,6 +22,7 @@
 #include <span>
 #include <vector>
 
+#include "base/checked_rows.h"
 #include "graph/candidate_pool.h"
 #include "index/directory.h"
 #include "index/searcher.h"
@@ -34,6 +35,12 @@
 #include "skerry/types.h"
 
 namespace skerry {
+
+class Snapshot;
+namespace image {
+class File;
+struct Header;
+}  // namespace image
 
 // The order of keys in ties: `before` is a strict order, called under an epoch guard. Null: by
 // number.
@@ -61,6 +68,27 @@ enum class ImageMode : std::uint8_t {
   view,  // mapped read-only: writes are refused
 };
 
+// Where the exact bytes of a key come from when its row in a mapped image is damaged.
+struct RowSource {
+  enum class Answer : std::uint8_t {
+    given,  // `out` is the vector of the key as of `sequence`, vector_bytes() long
+    later,  // the source is not at that number in this moment
+    lost,
+  };
+  // From any thread, under an EpochGuard, perhaps under the writer lock; must not throw.
+  Answer (*fetch)(void* context, Key key, std::uint64_t sequence,
+                  std::span<std::byte> out) = nullptr;
+  void* context = nullptr;
+};
+
+// What a collection knows of an image that is said to be its own.
+struct ImageOwner {
+  IndexOptions options;
+  ImageTag tag;
+  KeyOrder order;
+  RowSource rows;
+};
+
 // The one check of an index's options; names the first that is out of range.
 Status check_options(const IndexOptions& options) noexcept;
 
@@ -68,18 +96,33 @@ class Engine {
  public:
   static Result<std::unique_ptr<Engine>> create(const IndexOptions& options, KeyOrder order = {});
 
-  // Reads what save() wrote. `expected`: when not null, the image must be of these options and this
-  // tag (`incompatible` otherwise). Every section is checked; the errors are those of Index::load.
+  // Reads what save() wrote. `owner`: when not null, the image must be of these options and this
+  // tag (`incompatible` otherwise). The errors are those of Index::load. Everything but the rows is
+  // checked at once; of a large mapped image, the rows are when they are touched. One that is
+  // damaged comes from the owner's source; without one, whoever touches it gets `corruption`.
   static Result<std::unique_ptr<Engine>> load(const std::filesystem::path& path, ImageMode mode,
-                                              const IndexOptions* expected, const ImageTag* tag,
-                                              CustomDistance custom, KeyOrder order = {});
+                                              CustomDistance custom, const ImageOwner* owner);
+
+  // Looks at the rows of a mapped image that nobody has touched yet, some at a time, until `step`,
+  // called with nothing held, returns false. corruption when some are lost.
+  Status verify_rows(FunctionRef<bool()> step) const;
+  bool has_unverified_rows() const noexcept;
+
+  // Blocks of a mapped image that were damaged and are mended.
+  std::uint64_t mended() const noexcept { return mended_.load(std::memory_order_acquire); }
 
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Written beside, synced, renamed. Holds the writer lock; readers go on.
-  Status save(const std::filesystem::path& path, const ImageTag& tag) const;
+  // Writes an image of this moment and returns the number of its last change. Beside its place,
+  // synced, read again, and renamed. Readers and writers go on (snapshot.h); one save at a time,
+  // others wait. `step` is called now and then with nothing held, and `ready` before the renaming:
+  // when step() is false (`closed`) or ready() fails, there is no new image.
+  // Memory: 1 MB, 8 to 16 bytes a live key, and the slots that are freed while it is written.
+  Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag,
+                             FunctionRef<bool()> step, FunctionRef<Status()> ready);
+  Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag);
 
   // -- a write, step by step ------------------------------------------------------------------
 
@@ -155,6 +198,9 @@ class Engine {
     Buffer<float> distances;
   };
 
+  // How often a reader that met a damaged row whose key is being written tries again.
+  static constexpr int kMendingAttempts = 10'000;
+
   // What a search knows when it starts. The order of the loads matters: first the number, then the
   // storage, which is then at least as new.
   struct View {
@@ -182,6 +228,11 @@ class Engine {
                        std::uint32_t threads) noexcept;
   std::uint64_t publish_removals(const Changes& changes, std::uint64_t sequence) noexcept;
   void settle(SlotList& departed) noexcept;
+  // Before anything of a slot changes but its rows: an image that is being written keeps what was.
+  void change(Slot slot) noexcept {
+    if (snapshot_ != nullptr) [[unlikely]]
+      keep_for_snapshot(slot);
+  }
   Slot take_slot() noexcept;
   Status check_write(const Changes& changes) const noexcept;
 
@@ -224,17 +275,40 @@ class Engine {
   void retire(Slot slot) noexcept;
   void drop_graph() noexcept;
   void reclaim() noexcept;
-  static void push(SlotList& list, Slot slot, Storage& storage) noexcept;
+  void push(SlotList& list, Slot slot, Storage& storage) noexcept;
+  static void push_slot(SlotList& list, Slot slot, Storage& storage) noexcept;
+  static void append(SlotList& list, const SlotList& more, Storage& storage) noexcept;
 
   // search.cc
   Status check_search(VectorView query, const SearchOptions& options) const noexcept;
   Result<SearchResult> search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
                                    const SearchOptions& options) const;
+  Result<SearchResult> search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,
+                                   const SearchOptions& options) const;
+  template <class Read>
+  Status read_row(Key key, Read read) const noexcept;
 
-  // image.cc
-  Status adopt(std::uint64_t live);
-  Status adopt_links() const;
-  void collect_free_slots() noexcept;
+  // image_load.cc
+  struct Inspection;
+  enum class Readers : std::uint8_t { none, walks, all };  // of a row: walks only pass by
+  Status adopt(const image::File& file, const image::Header& header, std::uint64_t size,
+               ImageMode mode);
+  Status watch_rows(const image::Header& header, const Storage& storage, ImageMode mode);
+  Readers readers_of(Slot slot) const noexcept;
+  static CheckedRows::Mender::Answer make_vector_row(void* context, Slot slot, std::byte* out);
+  static CheckedRows::Mender::Answer make_code_row(void* context, Slot slot, std::byte* out);
+  static Status rows_failed() noexcept;
+  static Status rows_busy() noexcept;
+
+  // image_save.cc
+  void keep_for_snapshot(Slot slot) noexcept;
+  Status begin_snapshot(Snapshot& snapshot);
+  void end_snapshot(Snapshot& snapshot) noexcept;
+  Status save_slots(Snapshot& snapshot, FunctionRef<bool()> step);
+  Status save_snapshot(Snapshot& snapshot, FunctionRef<bool()> step);
+  Status save_rows(const image::Header& header, std::uint32_t section, std::span<std::byte> buffer,
+                   FunctionRef<bool()> step,
+                   FunctionRef<Status(std::uint64_t, std::span<const std::byte>)> write);
 
   // Set at construction.
   IndexOptions options_;
@@ -242,6 +316,7 @@ class Engine {
   ExactCodes exact_;
   std::optional<Sq8Codes> sq8_;  // none: the exact rows are the codes
   bool read_only_ = false;
+  RowSource rows_;  // of a mapped image
 
   // Written by the writer, read by all.
   std::atomic<Storage*> storage_{nullptr};
@@ -251,13 +326,18 @@ class Engine {
   std::atomic<bool> graph_{false};  // every live slot is linked: searches may walk
   std::atomic<std::uint64_t> tombstones_{0};
 
+  std::atomic<std::uint64_t> mended_{0};  // blocks of rows; written by whoever mends
+
   mutable SearcherPool searchers_;
 
   // The writer's own. write_mutex_ is the writer lock; link_mutex_ is taken inside it, by the
   // threads that link one batch together.
   mutable std::mutex write_mutex_;
   std::mutex link_mutex_;
-  std::uint64_t reserved_ = 0;  // upserts that were reserved and not published yet
+  std::mutex save_mutex_;         // one image at a time; taken before the writer lock
+  Snapshot* snapshot_ = nullptr;  // of the image whose slots are being written
+  bool keeps_rows_ = false;       // an image is being written: freed slots are not used again
+  std::uint64_t reserved_ = 0;    // upserts that were reserved and not published yet
   SlotList free_slots_;
   SlotList retired_;  // unlinked, no tag yet
   SlotList waiting_;  // unlinked, until epoch waiting_tag_ has passed

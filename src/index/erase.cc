@@ -30,6 +30,12 @@ constexpr std::size_t kInherited = 2;      // links taken over for a lost one, a
 }  // namespace
 
 void Engine::push(SlotList& list, Slot slot, Storage& storage) noexcept {
+  change(slot);
+  if (list.count != 0) change(list.tail);
+  push_slot(list, slot, storage);
+}
+
+void Engine::push_slot(SlotList& list, Slot slot, Storage& storage) noexcept {
   // Release: a reader that follows a link finds it changed only together with the death.
   storage.states[slot].link.store(kNoSlot, std::memory_order_release);
   if (list.count++ == 0) {
@@ -40,9 +46,22 @@ void Engine::push(SlotList& list, Slot slot, Storage& storage) noexcept {
   list.tail = slot;
 }
 
+// `more`, in its order, behind `list`.
+void Engine::append(SlotList& list, const SlotList& more, Storage& storage) noexcept {
+  if (more.count == 0) return;
+  if (list.count == 0) {
+    list.head = more.head;
+  } else {
+    storage.states[list.tail].link.store(more.head, std::memory_order_relaxed);
+  }
+  list.tail = more.tail;
+  list.count += more.count;
+}
+
 void Engine::erase_from_graph(Slot slot) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
+  change(slot);
   storage.flags[slot] |= kDead;
   ++dead_linked_;
   if (static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot) replace_entry(slot);
@@ -185,6 +204,7 @@ void Engine::retire(Slot slot) noexcept {
   const Links links = storage.links();
   SlotList due;
   const auto leave = [&](Slot s) {
+    change(s);
     std::atomic_ref(storage.flags[s]).store(0, std::memory_order_relaxed);
     --dead_linked_;
     push(due, s, storage);
@@ -213,6 +233,7 @@ void Engine::drop_graph() noexcept {
   const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
   for (Slot slot = 0; slot < used; ++slot) {
     if ((storage.flags[slot] & kLinked) == 0) continue;
+    change(slot);
     storage.flags[slot] = 0;
     push(retired_, slot, storage);
   }
@@ -230,6 +251,7 @@ void Engine::reclaim() noexcept {
       tombstones_.fetch_sub(waiting_.count, std::memory_order_relaxed);
       for (Slot slot = waiting_.head; slot != kNoSlot;) {
         const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
+        change(slot);
         storage.states[slot].born.store(0, std::memory_order_release);
         push(free_slots_, slot, storage);
         slot = next;

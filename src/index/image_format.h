@@ -18,15 +18,20 @@
 //    88  live                        u64
 //    96  entry                       u64   slot, and its level in the high half
 //   104  used, linked until, sweep at, sections   4 u32
-//   120  sections                    { offset u64, bytes u64, CRC-32C u32, 0 u32 } each
+//   120  CRC-32C of the checksums    u32   over the last section
+//   124  zero                        u32
+//   128  sections                    { offset u64, bytes u64 } each
 //
 // Sections, by slot (docs/design.md tells what is in them):
-//     states   { key, born, died u64; link, in-links u32 }   32 bytes a slot
-//     vectors  exact rows, vector stride bytes a slot
-//     codes    code rows; empty when the vectors are the codes
-//     flags    1 byte a slot
-//     layer 0  2 M u32 a slot
-//     upper    blocks in slot order: which slots have one follows from the seed
+//     states     { key, born, died u64; link, in-links u32 }   32 bytes a slot
+//     vectors    exact rows, vector stride bytes a slot
+//     codes      code rows; empty when the vectors are the codes
+//     flags      1 byte a slot
+//     layer 0    2 M u32 a slot
+//     upper      blocks in slot order: which slots have one follows from the seed
+//     directory  the key table, a power of two of u32: a slot, or 0xFFFFFFFF
+//     checksums  CRC-32C u32 of each 4,096 bytes of the sections above, in their order; the last
+//                of a section may be of fewer
 #pragma once
 
 #include <cstddef>
@@ -39,16 +44,24 @@ inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint32_t kByteOrder = 0x01020304;
 inline constexpr std::size_t kPage = 4096;
 
-enum Section : std::uint32_t { kStates, kVectors, kCodes, kFlags, kLayer0, kUpper, kSections };
+enum Section : std::uint32_t {
+  kStates,
+  kVectors,
+  kCodes,
+  kFlags,
+  kLayer0,
+  kUpper,
+  kDirectory,
+  kSums,
+  kSections
+};
 enum Flags : std::uint32_t { kGraph = 1, kLinking = 2 };
 
 struct SectionEntry {
   std::uint64_t offset;
   std::uint64_t bytes;
-  std::uint32_t crc;
-  std::uint32_t zero;
 };
-static_assert(sizeof(SectionEntry) == 24);
+static_assert(sizeof(SectionEntry) == 16);
 
 struct Header {
   char magic[8];
@@ -75,11 +88,13 @@ struct Header {
   std::uint32_t linked_until;
   std::uint32_t sweep_at;
   std::uint32_t sections;
+  std::uint32_t sums_crc;
+  std::uint32_t zero_too;
   SectionEntry section[kSections];
 };
 static_assert(offsetof(Header, crc) == 16 && offsetof(Header, dimension) == 56);
 static_assert(offsetof(Header, seed) == 80 && offsetof(Header, used) == 104);
-static_assert(offsetof(Header, section) == 120);
-static_assert(sizeof(Header) == 120 + 6 * 24 && sizeof(Header) <= kPage);
+static_assert(offsetof(Header, sums_crc) == 120 && offsetof(Header, section) == 128);
+static_assert(sizeof(Header) == 128 + 8 * 16 && sizeof(Header) <= kPage);
 
 }  // namespace skerry::image

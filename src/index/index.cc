@@ -37,20 +37,20 @@ Result<Index> Index::create(const IndexOptions& options) {
 }
 
 Result<Index> Index::load(const std::filesystem::path& path, CustomDistance custom) {
-  auto engine = Engine::load(path, ImageMode::copy, nullptr, nullptr, custom);
+  auto engine = Engine::load(path, ImageMode::copy, custom, nullptr);
   if (!engine) return engine.status();
   return Index(std::move(*engine));
 }
 
 Result<Index> Index::view(const std::filesystem::path& path, CustomDistance custom) {
-  auto engine = Engine::load(path, ImageMode::view, nullptr, nullptr, custom);
+  auto engine = Engine::load(path, ImageMode::view, custom, nullptr);
   if (!engine) return engine.status();
   return Index(std::move(*engine));
 }
 
 Status Index::save(const std::filesystem::path& path) const {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->save(path, ImageTag());
+  return engine_->save(path, ImageTag()).status();
 }
 
 Status Index::reserve(std::size_t count) {

@@ -183,6 +183,7 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   const Links links = storage.links();
   const Plan& plan = scratch.plan;
   const std::uint32_t level = level_of(options_.seed, plan.slot, options_.M);
+  change(plan.slot);
   storage.states[plan.slot].in_links = 0;
   if (level > 0) links.upper_in_links(plan.slot) = 0;
   storage.flags[plan.slot] = kLinked;
@@ -230,6 +231,7 @@ void Engine::add_reverse_link(Slot from, std::uint32_t level, Slot to,
     if (scratch.list[i] == to) return;
   }
   if (count < links.degree(level)) {
+    change(from);
     links.append(from, level, count, to);
     count_link(to, level);
     return;
@@ -260,6 +262,7 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
   const Links links = storage.links();
   Slot before[2 * 256];
   const std::size_t count = links.read(slot, level, before);
+  change(slot);
   links.write(slot, level, now);
   for (const Slot neighbour : now) count_link(neighbour, level);
   for (std::size_t i = 0; i < count; ++i) {
@@ -384,6 +387,7 @@ Slot Engine::shelter(Slot slot) noexcept {
     if (youngest == there) continue;
     const Slot displaced = list[youngest];
     list[youngest] = slot;
+    change(holder);
     links.write(holder, 0, std::span<const Slot>(list, there));
     count_link(slot, 0);
     drop_link(displaced, 0);
@@ -414,16 +418,19 @@ bool Engine::take_in(Slot holder, Slot slot, bool sparing) noexcept {
     const Slot leaving = list[i - 1];
     std::copy(list + i, list + count, list + i - 1);
     list[count - 1] = slot;
+    change(holder);
     links.write(holder, 0, std::span<const Slot>(list, count));
     count_link(slot, 0);
     if (!drop_link(leaving, 0)) retire(leaving);
   } else {
+    change(holder);
     links.append(holder, 0, count, slot);
     count_link(slot, 0);
   }
   // Who is held knows his holder, where there is a place for it: is_held() looks there.
   count = links.read(slot, 0, list);
   if (count < links.degree(0) && std::find(list, list + count, holder) == list + count) {
+    change(slot);
     links.append(slot, 0, count, holder);
     count_link(holder, 0);
   }
@@ -441,6 +448,7 @@ bool Engine::is_erased(Slot slot) const noexcept {
 
 void Engine::count_link(Slot to, std::uint32_t level) noexcept {
   Storage& storage = writable();
+  change(to);
   if (level == 0) {
     ++storage.states[to].in_links;
   } else {
@@ -449,13 +457,14 @@ void Engine::count_link(Slot to, std::uint32_t level) noexcept {
 }
 
 // False when that was the node's last in-link: on layer 0 for the living, on all levels for the
-// dead.
+// dead. A count that was wrong in an image (check() tells) stops at zero: then a dead node is not
+// let go, or too early, and its slot leads a walk elsewhere.
 bool Engine::drop_link(Slot to, std::uint32_t level) noexcept {
   Storage& storage = writable();
   std::uint32_t& count =
       level == 0 ? storage.states[to].in_links : storage.links().upper_in_links(to);
-  SKERRY_ASSERT(count > 0);
-  --count;
+  change(to);
+  if (count != 0) --count;
   // Alive, or it died in this write and is erased next.
   if ((storage.flags[to] & kDead) == 0) return true;
   const bool has_upper = level_of(options_.seed, to, options_.M) > 0;

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "base/epoch.h"
 #include "base/workers.h"
@@ -110,7 +111,27 @@ Result<SearchResult> Engine::search(VectorView query, std::span<Hit> hits,
   return search_with(*lease.get(), query, hits, options);
 }
 
+// A search that met damaged rows of a mapped image is made again when they are mended: it may have
+// walked past them, or be looking at versions that were not worth mending.
 Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
+                                         const SearchOptions& options) const {
+  using Look = CheckedRows::Look;
+  const Look outer = CheckedRows::trouble();  // of a search whose filter calls this one
+  for (int attempt = 0;; ++attempt) {
+    CheckedRows::set_trouble(Look::whole);
+    const std::uint64_t mended = this->mended();
+    const Result<SearchResult> result = search_once(searcher, query, hits, options);
+    const Look trouble = CheckedRows::trouble();
+    CheckedRows::set_trouble(outer);
+    if (trouble == Look::whole && mended == this->mended()) [[likely]]
+      return result;
+    if (trouble == Look::lost) return rows_failed();
+    if (attempt == kMendingAttempts) return rows_busy();
+    std::this_thread::yield();
+  }
+}
+
+Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,
                                          const SearchOptions& options) const {
   SearchResult result;
   if (hits.empty()) {
@@ -194,7 +215,7 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
         if (!block.exhausted()) block.add(slot);
       });
       block.flush();
-      if (stale) return search_with(searcher, query, hits, options);
+      if (stale) return search_once(searcher, query, hits, options);
       top.finish();
       result.count = static_cast<std::uint32_t>(top.count());
       result.exhausted = block.exhausted();
@@ -222,7 +243,7 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
     share = (passed + 0.5) / (asked + 1.0);
   }
 
-  if (stale) return search_with(searcher, query, hits, options);
+  if (stale) return search_once(searcher, query, hits, options);
 
   const bool gated = filter.kind() != Filter::Kind::none;
   share = std::max(share, 1e-6);
@@ -367,6 +388,7 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
   std::atomic<bool> all_exact{true};
   std::atomic<bool> exhausted{false};
   std::atomic<bool> failed{false};
+  std::atomic<bool> unread{false};
   parallel(options.threads, [&] {
     SearcherLease lease(searchers_);
     for (;;) {
@@ -380,7 +402,8 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
       const auto result =
           search_with(*lease.get(), queries.row(i), hits.subspan(i * k, k), options);
       if (!result) {
-        failed.store(true, std::memory_order_relaxed);
+        const bool rows = result.status().code() != Code::out_of_memory;
+        (rows ? unread : failed).store(true, std::memory_order_relaxed);
         continue;
       }
       counts[i] = result->count;
@@ -390,7 +413,8 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
       if (result->exhausted) exhausted.store(true, std::memory_order_relaxed);
     }
   });
-  // The rows were checked before: memory is all that can have been missing.
+  if (unread.load(std::memory_order_relaxed)) return rows_failed();
+  // The queries were checked before: memory is all that can have been missing.
   if (failed.load(std::memory_order_relaxed)) {
     return Status(Code::out_of_memory, "no memory for a search's scratch");
   }

@@ -41,32 +41,44 @@ Result<std::unique_ptr<Storage>> Storage::create(const StorageShape& shape,
   return storage;
 }
 
+// Offsets of slots that are not usable yet show to nobody, so they may stay when the rest fails.
+Result<std::size_t> Storage::lay_out(std::uint32_t slots) {
+  if (Status status = upper_offsets.grow(slots); !status.ok()) return status;
+  std::size_t words = upper_words;
+  for (Slot slot = usable; slot < slots; ++slot) {
+    upper_offsets[slot] = static_cast<std::uint32_t>(words);
+    words += Links::upper_words(level_of(shape.seed, slot, shape.M), shape.M);
+  }
+  return words;
+}
+
 Status Storage::grow(std::uint32_t slots) {
   if (slots <= usable) return {};
   const std::size_t n = slots;
-  std::size_t words = upper_words;
-  for (Slot slot = usable; slot < slots; ++slot) {
-    words += Links::upper_words(level_of(shape.seed, slot, shape.M), shape.M);
-  }
-  Status status = states.grow(n);
+  const Result<std::size_t> words = lay_out(slots);
+  Status status = words.status();
+  if (status.ok()) status = states.grow(n);
   if (status.ok()) status = vectors.grow(n * shape.vector_stride);
   if (status.ok() && shape.code_stride != 0) status = codes.grow(n * shape.code_stride);
   if (status.ok()) status = flags.grow(n);
   if (status.ok()) status = layer0.grow(n * 2 * shape.M);
-  if (status.ok()) status = upper_offsets.grow(n);
-  if (status.ok()) status = upper.grow(words);
+  if (status.ok()) status = upper.grow(*words);
   if (!status.ok()) return status;
-  for (Slot slot = usable; slot < slots; ++slot) {
-    const std::size_t block = Links::upper_words(level_of(shape.seed, slot, shape.M), shape.M);
-    upper_offsets[slot] = static_cast<std::uint32_t>(upper_words);
-    upper_words += block;
-  }
+  upper_words = *words;
   usable = slots;
   return {};
 }
 
 Status Storage::copy_from(const Storage& other) {
   if (Status status = grow(other.usable); !status.ok()) return status;
+  for (CheckedRows* rows : {other.unchecked_vectors(), other.unchecked_codes()}) {
+    if (rows == nullptr) continue;
+    for (std::size_t block = 0; block < rows->block_count(); ++block) {
+      if (rows->look(block) != CheckedRows::Look::whole) {
+        return Status(Code::corruption, "rows of the image fail their checksum");
+      }
+    }
+  }
   const std::size_t n = other.used.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < n; ++i) {
     const SlotState& from = other.states[i];

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/checked_rows.h"
 #include "base/stable_memory.h"
 #include "graph/links.h"
 #include "index/slots.h"
@@ -38,8 +39,27 @@ class Storage {
   // Either all of it or, on an error, nothing that shows.
   Status grow(std::uint32_t slots);
 
-  // Copies all that `other` holds. Nobody else sees this one yet. Writer.
+  // The first half of grow(): where the upper blocks of slots below `slots` are, and the words that
+  // they take together. Writer.
+  Result<std::size_t> lay_out(std::uint32_t slots);
+
+  // Copies all that `other` holds. Nobody else sees this one yet. Writer. corruption when rows of
+  // a mapped image cannot be read.
   Status copy_from(const Storage& other);
+
+  // Rows of a mapped image that were not looked at yet; null when there are none.
+  CheckedRows* unchecked_vectors() const noexcept {
+    return checked_vectors.is_done() ? nullptr : &checked_vectors;
+  }
+  CheckedRows* unchecked_codes() const noexcept {
+    if (shape.code_stride == 0) return unchecked_vectors();
+    return checked_codes.is_done() ? nullptr : &checked_codes;
+  }
+
+  // Words of upper blocks of slots below `slots`, which are usable.
+  std::size_t upper_words_until(std::uint32_t slots) const noexcept {
+    return slots < usable ? upper_offsets[slots] : upper_words;
+  }
 
   std::byte* vector(Slot slot) const noexcept {
     return vectors.base() + std::size_t{slot} * shape.vector_stride;
@@ -77,6 +97,12 @@ class Storage {
   StableArray<Slot> layer0;                  // Links
   StableArray<std::uint32_t> upper_offsets;  // constant once the slot is usable
   StableArray<Slot> upper;                   // Links
+
+  // Of a mapped image: what its rows are compared with. They guard themselves, so that a search,
+  // which changes nothing else, may ask them.
+  StableMemory sums;
+  mutable CheckedRows checked_vectors;
+  mutable CheckedRows checked_codes;
 };
 
 }  // namespace skerry

@@ -12,7 +12,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
+#include "base/checked_rows.h"
 #include "simd/kernels.h"
 #include "skerry/types.h"
 
@@ -28,8 +30,14 @@ struct QueryCode {
 struct Scorer {
   QueryCode code;
   simd::Rows rows;
+  CheckedRows* unchecked = nullptr;  // asked before the rows are read; null: they were looked at
 
+  // Rows that may not be read are infinitely far away; whoever asks knows by CheckedRows::trouble.
   void operator()(const std::uint32_t* slots, std::size_t count, float* out) const {
+    if (unchecked != nullptr && !unchecked->admit(slots, count)) [[unlikely]] {
+      std::fill_n(out, count, std::numeric_limits<float>::infinity());
+      return;
+    }
     code.kernel(code.query, rows, slots, count, out);
   }
 };

@@ -7,12 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 #include <vector>
 
-#include "base/crc32c.h"
-#include "index/image_format.h"
+#include "index/test_image.h"
 #include "memory_file.h"
 #include "skerry/index.h"
 
@@ -40,29 +38,12 @@ void load(const std::uint8_t* data, std::size_t size) {
   use(skerry::Index::view(file.path()));
 }
 
-// Makes every checksum right whose bytes are there.
-void mend(std::vector<std::uint8_t>& file) {
-  namespace image = skerry::image;
-  if (file.size() < image::kPage) return;
-  image::Header header;
-  std::memcpy(&header, file.data(), sizeof header);
-  const auto bytes = std::as_bytes(std::span(file));
-  for (image::SectionEntry& section : header.section) {
-    if (section.offset > file.size() || section.bytes > file.size() - section.offset) continue;
-    section.crc = skerry::crc32c(bytes.subspan(section.offset, section.bytes));
-  }
-  header.crc = 0;
-  std::memcpy(file.data(), &header, sizeof header);
-  header.crc = skerry::crc32c(bytes.first(image::kPage));
-  std::memcpy(file.data(), &header, sizeof header);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   load(data, size);
   std::vector<std::uint8_t> mended(data, data + size);
-  mend(mended);
+  skerry::image::mend_checksums(std::as_writable_bytes(std::span(mended)));
   load(mended.data(), mended.size());
   return 0;
 }
