@@ -80,15 +80,38 @@ need_for() {
   esac
 }
 
-# build_preset PRESET [target]: configures and builds build/PRESET. What `under` holds is put before
-# the build's command: tests are listed by running them as they are built.
+# build_preset PRESET [target...]: configures and builds build/PRESET, one at a time. What `under`
+# holds is put before the build's command: tests are listed by running them as they are built.
 under=()
 build_preset() {
-  local preset=$1
+  local preset=$1 targets=() lock
+  if [ $# -gt 1 ]; then targets=(--target "${@:2}"); fi
   if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  mkdir -p "$root/build"
+  exec {lock}>"$root/build/$preset.lock"
+  flock "$lock"
   say "building $preset"
   quietly cmake -S "$root" --preset "$preset"
-  quietly "${under[@]}" cmake --build "$root/build/$preset" ${2:+--target "$2"}
+  quietly "${under[@]}" cmake --build "$root/build/$preset" "${targets[@]}"
+  exec {lock}>&-
+}
+
+# torture NAME PRESET SHORT LONG [--short] [--rounds N] [--seed N]: builds torture_NAME and runs it for
+# LONG rounds, after --short for SHORT. Its last line, the only one on stdout, is JSON.
+torture() {
+  local name=$1 preset=$2 short=$3 rounds=$4 words=()
+  shift 4
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --short) rounds=$short && shift ;;
+      --rounds | --seed) words+=("$1" "${2:?$1 needs a number}") && shift 2 ;;
+      *) fail "usage: tests/long/$name.sh [--short] [--rounds N] [--seed N]" ;;
+    esac
+  done
+  need_for build
+  need_for tests
+  build_preset "$preset" "torture_$name"
+  "$root/build/$preset/tests/torture/torture_$name" --rounds "$rounds" "${words[@]}"
 }
 
 # test_preset PRESET [ctest's options]: runs the tests of build/PRESET. ctest's last lines say how

@@ -40,6 +40,26 @@ count_tests() {
   ran+="${ran:+, }$preset $count"
 }
 
+# Runs the short forms of tests/long side by side; each is told by its line of JSON.
+tortures() {
+  local name pids=() logs failed=
+  logs=$(mktemp -d)
+  for name in "$@"; do
+    "tests/long/$name.sh" --short >"$logs/$name" 2>"$logs/$name.said" &
+    pids+=($!)
+  done
+  for name in "$@"; do
+    if ! wait "${pids[0]}"; then
+      failed=yes
+      cat "$logs/$name.said"
+    fi
+    pids=("${pids[@]:1}")
+    cat "$logs/$name"
+  done
+  rm -rf "$logs"
+  [ -z "$failed" ] || fail "a torture failed"
+}
+
 build_preset release
 count_tests release
 
@@ -58,6 +78,9 @@ if [ -z "$quick" ]; then
   need_for format
   find include src bench tests \( -name '*.h' -o -name '*.cc' \) -print0 |
     xargs -0 clang-format --dry-run -Werror
+
+  say "tortures, short"
+  tortures crash model
 
   scripts/test-consumers.sh
 

@@ -43,6 +43,7 @@ std::string bytes_of(Values... values) {
 
 }  // namespace
 
+// Into FOLDER/image and FOLDER/formats.
 int main(int argc, char** argv) {
   if (argc != 2) {
     std::fprintf(stderr, "usage: fuzz_seeds FOLDER\n");

@@ -56,6 +56,15 @@ class Subject {
   // Puts everything away and takes it out again.
   virtual Status reopen() = 0;
 
+  // Drops what there is and begins empty, with the same options.
+  virtual Status start_anew() = 0;
+
+  // Another subject, made from a backup or from a saved file.
+  virtual Status copy(std::unique_ptr<Subject>& out) const = 0;
+
+  // One of the calls that change nothing that can be seen, as the dice say.
+  virtual Status upkeep(std::uint64_t dice) = 0;
+
   // The hits of a search that must succeed.
   std::vector<Hit> find(VectorView query, std::size_t k, const SearchOptions& options = {}) const {
     std::vector<Hit> hits(k);
@@ -128,6 +137,22 @@ class IndexSubject final : public Subject {
     return {};
   }
 
+  Status start_anew() override {
+    Result<Index> fresh = Index::create(index_.options());
+    if (fresh.ok()) index_ = *std::move(fresh);
+    return fresh.status();
+  }
+
+  Status copy(std::unique_ptr<Subject>& out) const override {
+    const auto path = folder_ / "copy";
+    if (Status saved = index_.save(path); !saved.ok()) return saved;
+    Result<Index> loaded = Index::load(path, index_.options().custom);
+    if (loaded.ok()) out = std::make_unique<IndexSubject>(*std::move(loaded));
+    return loaded.status();
+  }
+
+  Status upkeep(std::uint64_t) override { return index_.save(folder_ / "index"); }
+
  private:
   Index index_;
   TempDir folder_;
@@ -195,11 +220,37 @@ class CollectionSubject final : public Subject {
     collection_.reset();
     if (Status closed = database_->close(); !closed.ok()) return closed;
     database_.reset();
-    if (Status opened = open(); !opened.ok()) return opened;
-    Result<Collection> again = database_->open_collection("vectors");
-    if (!again.ok()) return again.status();
-    collection_.emplace(*std::move(again));
-    return {};
+    return open_all();
+  }
+
+  Status start_anew() override {
+    const IndexOptions same = options();
+    if (Status dropped = database_->drop("vectors"); !dropped.ok()) return dropped;
+    Result<Collection> made = database_->create("vectors", {.index = same});
+    if (made.ok()) collection_.emplace(*std::move(made));
+    return made.status();
+  }
+
+  Status copy(std::unique_ptr<Subject>& out) const override {
+    auto subject = std::make_unique<CollectionSubject>();
+    subject->database_options_ = database_options_;
+    Status status = database_->backup(subject->folder_ / "db");
+    if (status.ok()) status = subject->open_all();
+    if (status.ok()) out = std::move(subject);
+    return status;
+  }
+
+  Status upkeep(std::uint64_t dice) override {
+    switch (dice % 4) {
+      case 0:
+        return database_->compact();
+      case 1:
+        return database_->checkpoint();
+      case 2:
+        return collection_->save_image();
+      default:
+        return database_->sync();
+    }
   }
 
  private:
@@ -208,6 +259,13 @@ class CollectionSubject final : public Subject {
     if (!opened.ok()) return opened.status();
     database_.emplace(*std::move(opened));
     return {};
+  }
+
+  Status open_all() {
+    if (Status opened = open(); !opened.ok()) return opened;
+    Result<Collection> again = database_->open_collection("vectors");
+    if (again.ok()) collection_.emplace(*std::move(again));
+    return again.status();
   }
 
   TempDir folder_;
