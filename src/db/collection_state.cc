@@ -291,9 +291,8 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
   view().book.reserve(commit_fresh, commit_gone);
 
   const std::span<const Key> keys = request.numbers();
-  const std::size_t bytes = vector_bytes(options_.index.scalar, options_.index.dimension);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    const Result<store::Transaction::Room> room = commit.put_vector(keys[i], bytes);
+    const Result<store::Transaction::Room> room = commit.put_vector(keys[i]);
     if (!room.ok()) return room.error();
     engine().store(request.vectors.row(i), room->bytes);
     const Payload payload = request.payloads.empty() ? Payload() : request.payloads[i];
@@ -381,9 +380,10 @@ Result<std::size_t> CollectionState::payload_of(const store::Reading& reading, K
     return payload->size();
   }
   if (payload.error().code() != Code::not_found) return payload.error();
-  const Status present = reading.vector(id_, key).status();
-  if (present.ok()) return std::size_t{0};
-  return present.code() == Code::not_found ? Status(Code::not_found, "no such key") : present;
+  const Result<bool> present = reading.contains(id_, key);
+  if (!present.ok()) return present.error();
+  if (!*present) return Status(Code::not_found, "no such key");
+  return std::size_t{0};
 }
 
 Result<std::size_t> CollectionState::get_payload(Key key, std::span<std::byte> out) const {

@@ -163,7 +163,9 @@ RowSource::Answer CollectionState::fetch_row(void* context, Key key, std::uint64
         });
     if (changed) answer = RowSource::Answer::later;
     if (!walk.ok() || changed) return walk;
-    const Result<store::Bytes> vector = reading.vector(self.id_, key);
+    Result<store::HeapReader> heap = reading.heap(self.id_);
+    if (!heap.ok()) return heap.status();
+    const Result<store::Bytes> vector = heap->vector(key);
     if (vector.ok() && vector->size() == out.size()) {
       std::memcpy(out.data(), vector->data(), out.size());
       answer = RowSource::Answer::given;
@@ -209,9 +211,11 @@ Status CollectionState::replay(View& view, std::uint64_t after, const store::Cou
   for (std::size_t at = 0; at < keys.size();) {
     std::uint64_t reached = 0;  // the last change that is in `rows` or `removals`
     status = database_->store().read([&](const store::Reading& reading) -> Status {
+      Result<store::HeapReader> heap = reading.heap(id_);
+      if (!heap.ok()) return heap.error();
       for (; at < keys.size(); ++at) {
         if (last[keys[at]] != at) continue;
-        const Result<store::Bytes> vector = reading.vector(id_, keys[at]);
+        const Result<store::Bytes> vector = heap->vector(keys[at]);
         if (!vector.ok() && vector.error().code() != Code::not_found) return vector.error();
         // A run ends where the other kind begins; the key is looked at again in the next.
         if (vector.ok() ? !removals.empty() || rows.is_full() : !rows.is_empty()) return Status();

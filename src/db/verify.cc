@@ -1,9 +1,9 @@
 // verify.cc - do store and index say the same, and is what is live found?
 //
 // Three levels, each with what the one before it looks at. `quick` compares counts. `full` walks
-// every link of the graph, and compares every vector, payload and name with the store. `recall`
-// asks for stored vectors by themselves, as searches do and by brute force: it is the one to see a
-// graph that is whole and finds little.
+// every link of the graph, has the store check its heap, and compares every vector, payload and
+// name with the store. `recall` asks for stored vectors by themselves, as searches do and by brute
+// force: it is the one to see a graph that is whole and finds little.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -95,7 +95,9 @@ Status CollectionState::verify_contents(VerifyReport& report) const {
   return database_->store().read([&](const store::Reading& reading) {
     const Result<store::Counters> counters = reading.counters(id_);
     if (!counters.ok()) return counters.error();
-    Status walk = reading.each_vector(id_, 0, [&](Key key, store::Bytes stored) {
+    Status walk = reading.check(id_);
+    if (!walk.ok()) return walk;
+    walk = reading.each_row(id_, 0, counters->live, [&](Key key, store::Bytes stored) {
       if (stored.size() != bytes.size()) {
         wrong = Status(Code::corruption, "the vector of key {b} has {a} bytes in the store",
                        stored.size(), key);

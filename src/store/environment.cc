@@ -25,6 +25,9 @@ constexpr std::uint64_t kMapBytesMin = 256 * 1024;
 constexpr std::uint64_t kMapBytesMax = 1ULL << 46;  // half of what 48-bit addresses give a process
 constexpr const char* kMapFull = "the store's map is full";
 constexpr const char* kNotAStore = "not a Skerry store";
+constexpr const char* kOlder =
+    "the store has format {a}, ours is {b}: open it once for writing, and it is brought up to date";
+constexpr std::size_t kPageHeaderBytes = 16;  // LMDB's
 
 MDB_val val_of(Bytes bytes) noexcept {
   return {bytes.size(), const_cast<std::byte*>(bytes.data())};
@@ -66,6 +69,10 @@ bool device_is_full(int fd) noexcept {
 }
 
 }  // namespace
+
+bool is_of_older_version(Status status) noexcept {
+  return status.text() == kOlder;
+}
 
 Status status_of_lmdb(int error) noexcept {
   switch (error) {
@@ -135,6 +142,12 @@ Result<bool> Transaction::remove(Table table, Bytes key) noexcept {
   if (error == MDB_NOTFOUND) return false;
   if (error != 0) return status_of_lmdb(error);
   return true;
+}
+
+std::uint32_t Transaction::value_bytes_of_page() const noexcept {
+  MDB_stat shape = {};
+  mdb_env_stat(mdb_txn_env(txn_), &shape);
+  return shape.ms_psize - kPageHeaderBytes;
 }
 
 // -- Cursor ---------------------------------------------------------------------------------------
@@ -261,7 +274,8 @@ Status Environment::open_tables(bool make) const noexcept {
   if (error != 0) return status_of_lmdb(error);
   Transaction transaction(txn, tables_);
   Status status;
-  for (std::size_t i = 0; i < kTableNames.size() && status.ok(); ++i) {
+  std::size_t count = kTableNames.size();
+  for (std::size_t i = 0; i < count && status.ok(); ++i) {
     const bool is_meta = i == static_cast<std::size_t>(Table::meta);
     error = mdb_dbi_open(txn, kTableNames[i], make ? MDB_CREATE : 0, &tables_[i]);
     if (error == MDB_NOTFOUND || error == MDB_INCOMPATIBLE) {
@@ -285,7 +299,10 @@ Status Environment::open_tables(bool make) const noexcept {
       status = Status(Code::incompatible,
                       "the store was made by a newer version of Skerry (format {a}, ours is {b})",
                       format_.version, kVersion);
+    } else if (format_.version < options_.version) {
+      status = Status(Code::incompatible, kOlder, format_.version, options_.version);
     }
+    if (format_.version == 1) count = static_cast<std::size_t>(Table::places);
   }
   if (status.ok() && make) {
     status = transaction.put(Table::counters, CollectionKey(0), encode(Counters()));

@@ -73,6 +73,9 @@ class Transaction {
   // Whether there was such a row.
   Result<bool> remove(Table table, Bytes key) noexcept;
 
+  // The longest value that takes one page of the store and no more.
+  std::uint32_t value_bytes_of_page() const noexcept;
+
  private:
   friend class Cursor;
   friend class Environment;
@@ -120,7 +123,11 @@ struct EnvironmentOptions {
   Durability durability = Durability::commit;
   std::uint64_t map_bytes = 1ULL << 30;
   std::uint32_t max_readers = 1024;
+  std::uint32_t version = kVersion;  // of the store's format: the upgrade reads older ones
 };
+
+// Whether open() failed because the store has an older version than was asked for.
+bool is_of_older_version(Status status) noexcept;
 
 struct EnvironmentStats {
   std::uint64_t map_bytes = 0;

@@ -1,6 +1,6 @@
 // schema.h - every byte that Skerry keeps in its store, drawn.
 //
-// The store is one LMDB environment, `store/data.mdb`, with nine named tables. Numbers in values
+// The store is one LMDB environment, `store/data.mdb`, with ten named tables. Numbers in values
 // are little-endian, numbers in keys big-endian (so that they sort); `u32`, `u64` are unsigned.
 // All tables hold plain records (no duplicates a key). A `collection` in a key is the collection's
 // id: ids are given out once and never again, so rows of a dropped collection can never be met by
@@ -11,7 +11,8 @@
 //   meta         "format"                              Format, 48 bytes
 //   collections  the collection's name, 1-255 bytes    CollectionRecord, 64 bytes
 //   counters     u32 collection                        Counters, 64 bytes
-//   vectors      u32 collection, u64 key               the vector as kept: vector_bytes() long
+//   vectors      u32 collection, u64 number            a page of the collection's heap (heap.h)
+//   places       u32 collection, u64 key               u64 row in the heap
 //   payloads     u32 collection, u64 key               the payload, 1 to 2^32-1 bytes
 //   names        u32 collection, 1-480 bytes of key    u64 id
 //   names_by_id  u32 collection, u64 id                the 1-480 bytes of the key
@@ -19,35 +20,38 @@
 //   dropped      u32 collection                        (empty): its rows are still being removed
 //
 // A collection with byte-string keys gives each key an id, 1, 2, 3 ..., never used twice; the id is
-// the `key` of its rows in vectors, payloads and log.
+// the `key` of its rows in places, payloads and log, and in the heap.
 //
 //   Format                                    CollectionRecord
 //    0  12  "skerry store"                     0  u32  id
-//   12  u32 version, 1                         4  u32  dimension
+//   12  u32 version, 2                         4  u32  dimension
 //   16  16  identity, random                   8  u8   metric   9  u8 scalar   10  u8 codes
 //   32  u32 next collection id                11  u8   byte keys: 0 or 1
 //   36  12  zero                              12  u32  M
 //                                             16  u32  ef_construction
 //   Counters (of one collection)              20  u32  ef
 //    0  u64 sequence of the last change       24  u32  flat_below
-//    8  u64 live: rows in vectors             28  u32  zero
+//    8  u64 live: rows in the heap            28  u32  zero
 //   16  u64 payloads: rows in payloads        32  u64  seed
 //   24  u64 next name id                      40  24   zero
 //   32  u64 trimmed: the log holds every
 //           change after this sequence        LogRecord (of one request)
 //   40  u64 changes held by the log            0  u8   1: upserts, 2: removals
-//   48  16  zero                               1   7   zero
-//                                              8  8 n  the keys, in the order of the rows
+//   48  u32 bytes of a vector                  1   7   zero
+//   52  u32 bytes of a page of the heap        8  8 n  the keys, in the order of the rows
+//   56  8   zero
 //
 // Counters of collection 0 (no collection has that id) hold only `sequence`: the number of changes
-// in all collections since the store was made.
+// in all collections since the store was made. The lengths in the others are set when the
+// collection is made: a page of the heap is a page of LMDB's less its header.
 //
 // A request of n rows takes n sequence numbers and is logged under the last of them. All rows of a
 // commit, whatever the table, are written in one LMDB transaction.
 //
 // Versions: the number in Format is raised when an older Skerry would misread a store; a store with
-// a higher number than ours is refused. Zero fields are room for what comes, and are checked by
-// nobody.
+// a higher number than ours is refused, one with a lower number is written anew (upgrade.h). Zero
+// fields are room for what comes, and are checked by nobody. In version 1 there was no table
+// `places`, and `vectors` held the vector itself under u32 collection, u64 key.
 #pragma once
 
 #include <array>
@@ -80,14 +84,15 @@ enum class Table : std::uint8_t {
   names,
   names_by_id,
   log,
-  dropped
+  dropped,
+  places  // the last: version 1 had the others
 };
-inline constexpr std::array<const char*, 9> kTableNames = {"meta",        "collections", "counters",
-                                                           "vectors",     "payloads",    "names",
-                                                           "names_by_id", "log",         "dropped"};
+inline constexpr std::array<const char*, 10> kTableNames = {
+    "meta",  "collections", "counters", "vectors", "payloads",
+    "names", "names_by_id", "log",      "dropped", "places"};
 
 inline constexpr std::string_view kMagic = "skerry store";
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::size_t kFormatBytes = 48;
 inline constexpr std::size_t kCollectionBytes = 64;
 inline constexpr std::size_t kCountersBytes = 64;
@@ -108,6 +113,18 @@ struct CollectionRecord {
   CollectionOptions options;
 };
 
+// What the heap of a collection is made of (heap.h).
+struct HeapShape {
+  std::uint32_t vector_bytes = 0;
+  std::uint32_t page_bytes = 0;
+};
+
+// False for collection 0, which has no vectors, and for damage: LMDB's pages have 512 to 64 KiB.
+inline bool is_lawful(const HeapShape& shape) noexcept {
+  return shape.vector_bytes >= 1 && shape.vector_bytes <= kMaxDimension * 4 &&
+         shape.page_bytes >= 256 && shape.page_bytes <= 65536;
+}
+
 struct Counters {
   std::uint64_t sequence = 0;
   std::uint64_t live = 0;
@@ -115,6 +132,7 @@ struct Counters {
   std::uint64_t next_name = 1;
   std::uint64_t trimmed = 0;
   std::uint64_t log_entries = 0;
+  HeapShape shape = {};
 };
 
 enum class LogKind : std::uint8_t { upserts = 1, removals = 2 };
@@ -238,6 +256,8 @@ inline std::array<std::byte, kCountersBytes> encode(const Counters& counters) no
   writer.put(counters.next_name);
   writer.put(counters.trimmed);
   writer.put(counters.log_entries);
+  writer.put(counters.shape.vector_bytes);
+  writer.put(counters.shape.page_bytes);
   return bytes;
 }
 
@@ -251,6 +271,8 @@ inline bool decode(Bytes bytes, Counters& counters) noexcept {
   counters.next_name = reader.take<std::uint64_t>();
   counters.trimmed = reader.take<std::uint64_t>();
   counters.log_entries = reader.take<std::uint64_t>();
+  counters.shape.vector_bytes = reader.take<std::uint32_t>();
+  counters.shape.page_bytes = reader.take<std::uint32_t>();
   return counters.trimmed <= counters.sequence;
 }
 

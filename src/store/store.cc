@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/files.h"
+#include "store/upgrade.h"
 
 namespace skerry::store {
 namespace {
@@ -26,6 +27,14 @@ Status read_counters(const Transaction& transaction, std::uint32_t collection, C
                : bytes.error();
   }
   return decode(*bytes, counters) ? Status() : damaged("the counters of a collection are damaged");
+}
+
+// Of a collection that has vectors.
+Status read_shaped_counters(const Transaction& transaction, std::uint32_t collection,
+                            Counters& counters) {
+  const Status status = read_counters(transaction, collection, counters);
+  if (!status.ok() || is_lawful(counters.shape)) return status;
+  return damaged("the counters of a collection are damaged");
 }
 
 Status read_format(const Transaction& transaction, Format& format) {
@@ -57,8 +66,18 @@ Result<Counters> Reading::counters(std::uint32_t collection) const {
   return counters;
 }
 
-Result<Bytes> Reading::vector(std::uint32_t collection, Key key) const {
-  return transaction_.get(Table::vectors, RowKey(collection, key));
+Result<bool> Reading::contains(std::uint32_t collection, Key key) const {
+  const Status found = transaction_.get(Table::places, RowKey(collection, key)).status();
+  if (found.ok()) return true;
+  if (found.code() == Code::not_found) return false;
+  return found;
+}
+
+Result<HeapReader> Reading::heap(std::uint32_t collection) const {
+  Counters counters;
+  const Status status = read_shaped_counters(transaction_, collection, counters);
+  if (!status.ok()) return status;
+  return HeapReader(transaction_, collection, counters);
 }
 
 Result<Bytes> Reading::payload(std::uint32_t collection, Key key) const {
@@ -83,8 +102,8 @@ Status Reading::each_collection(
   return cursor.status();
 }
 
-Status Reading::each_row(Table table, std::uint32_t collection, std::uint64_t first,
-                         FunctionRef<Result<bool>(std::uint64_t, Bytes)> visit) const {
+Status Reading::each_record(Table table, std::uint32_t collection, std::uint64_t first,
+                            FunctionRef<Result<bool>(std::uint64_t, Bytes)> visit) const {
   Cursor cursor(transaction_, table);
   const CollectionKey prefix(collection);
   bool found = cursor.seek(RowKey(collection, first));
@@ -99,16 +118,39 @@ Status Reading::each_row(Table table, std::uint32_t collection, std::uint64_t fi
 
 Status Reading::each_vector(std::uint32_t collection, Key first,
                             FunctionRef<bool(Key, Bytes)> visit) const {
-  return each_row(Table::vectors, collection, first, visit);
+  Result<HeapReader> heap = this->heap(collection);
+  if (!heap.ok()) return heap.error();
+  return each_record(Table::places, collection, first, [&](Key key, Bytes) -> Result<bool> {
+    const Result<Bytes> vector = heap->vector(key);
+    if (!vector.ok()) return vector.error();
+    return visit(key, *vector);
+  });
+}
+
+Status Reading::each_row(std::uint32_t collection, std::uint64_t first, std::uint64_t limit,
+                         FunctionRef<bool(Key, Bytes)> visit) const {
+  Result<HeapReader> heap = this->heap(collection);
+  if (!heap.ok()) return heap.error();
+  for (std::uint64_t number = first; number < std::min(limit, heap->rows()); ++number) {
+    const Result<HeapReader::Row> row = heap->row(number);
+    if (!row.ok()) return row.error();
+    if (!visit(row->key, row->vector)) break;
+  }
+  return Status();
+}
+
+Status Reading::check(std::uint32_t collection) const {
+  Result<HeapReader> heap = this->heap(collection);
+  return heap.ok() ? heap->check() : heap.error();
 }
 
 Status Reading::each_payload(std::uint32_t collection, FunctionRef<bool(Key, Bytes)> visit) const {
-  return each_row(Table::payloads, collection, 0, visit);
+  return each_record(Table::payloads, collection, 0, visit);
 }
 
 Status Reading::each_name(std::uint32_t collection,
                           FunctionRef<bool(Key, std::string_view)> visit) const {
-  return each_row(Table::names_by_id, collection, 0, [&](Key id, Bytes name) -> Result<bool> {
+  return each_record(Table::names_by_id, collection, 0, [&](Key id, Bytes name) -> Result<bool> {
     if (name.empty() || name.size() > kMaxKeyBytes) return damaged("a key of the store is damaged");
     return visit(id, text_of(name));
   });
@@ -117,17 +159,17 @@ Status Reading::each_name(std::uint32_t collection,
 Status Reading::each_change(std::uint32_t collection, std::uint64_t after,
                             FunctionRef<bool(std::uint64_t, LogKind, Bytes)> visit) const {
   if (after == ~std::uint64_t{0}) return Status();
-  return each_row(Table::log, collection, after + 1,
-                  [&](std::uint64_t sequence, Bytes record) -> Result<bool> {
-                    if (record.size() < kLogHeadBytes || record.size() % 8 != 0) {
-                      return damaged("a record of the log is damaged");
-                    }
-                    const auto kind = static_cast<LogKind>(record[0]);
-                    if (kind != LogKind::upserts && kind != LogKind::removals) {
-                      return damaged("a record of the log is damaged");
-                    }
-                    return visit(sequence, kind, record.subspan(kLogHeadBytes));
-                  });
+  return each_record(Table::log, collection, after + 1,
+                     [&](std::uint64_t sequence, Bytes record) -> Result<bool> {
+                       if (record.size() < kLogHeadBytes || record.size() % 8 != 0) {
+                         return damaged("a record of the log is damaged");
+                       }
+                       const auto kind = static_cast<LogKind>(record[0]);
+                       if (kind != LogKind::upserts && kind != LogKind::removals) {
+                         return damaged("a record of the log is damaged");
+                       }
+                       return visit(sequence, kind, record.subspan(kLogHeadBytes));
+                     });
 }
 
 // -- Commit ---------------------------------------------------------------------------------------
@@ -137,22 +179,12 @@ Status Commit::turn_to(std::uint32_t collection) {
   for (current_ = 0; current_ < touched_.size(); ++current_) {
     if (touched_[current_].collection == collection) return Status();
   }
-  touched_.push_back({collection, {}});
-  return read_counters(transaction_, collection, counters());
-}
-
-Result<bool> Commit::contains(Key key) const {
-  const Result<Bytes> found = transaction_.get(Table::vectors, RowKey(collection_, key));
-  if (found.ok()) return true;
-  if (found.error().code() == Code::not_found) return false;
-  return found.error();
-}
-
-Result<Transaction::Room> Commit::put_vector(Key key, std::size_t size) {
-  const Result<Transaction::Room> room =
-      transaction_.reserve(Table::vectors, RowKey(collection_, key), size);
-  if (room.ok() && room->fresh) ++counters().live;
-  return room;
+  Counters counters;
+  const Status status = read_shaped_counters(transaction_, collection, counters);
+  if (!status.ok()) return status;
+  touched_.push_back(
+      {collection, counters, HeapWriter(transaction_, scratch_, collection, counters)});
+  return status;
 }
 
 Status Commit::put_payload(Key key, Bytes payload, bool fresh) {
@@ -171,10 +203,8 @@ Status Commit::put_payload(Key key, Bytes payload, bool fresh) {
 }
 
 Result<bool> Commit::remove(Key key) {
-  const RowKey row(collection_, key);
-  const Result<bool> removed = transaction_.remove(Table::vectors, row);
+  const Result<bool> removed = heap().remove(key);
   if (!removed.ok() || !*removed) return removed;
-  --counters().live;
   const Status status = put_payload(key, {}, false);
   if (!status.ok()) return status;
   return true;
@@ -226,8 +256,10 @@ Status Commit::finish() {
   Status status = read_counters(transaction_, 0, all);
   all.sequence += changes_;
   if (status.ok()) status = transaction_.put(Table::counters, CollectionKey(0), encode(all));
-  for (const Touched& touched : touched_) {
+  for (Touched& touched : touched_) {
+    if (status.ok()) status = touched.heap.finish();
     if (!status.ok()) return status;
+    touched.counters.live = touched.heap.rows();
     status = transaction_.put(Table::counters, CollectionKey(touched.collection),
                               encode(touched.counters));
   }
@@ -239,9 +271,15 @@ Status Commit::finish() {
 Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& folder,
                                            const EnvironmentOptions& options) {
   Result<std::unique_ptr<Environment>> environment = Environment::open(folder, options);
+  if (!environment.ok() && !options.read_only && is_of_older_version(environment.error())) {
+    const Status status = upgrade(folder);
+    if (!status.ok()) return status;
+    environment = Environment::open(folder, options);
+  }
   if (!environment.ok()) return environment.error();
   std::unique_ptr<Store> store(new Store(std::move(*environment)));
   if (!options.read_only) {
+    remove_upgrade_leftovers(folder);
     const Status status = store->finish_drops();
     if (!status.ok()) return status;
   }
@@ -255,7 +293,7 @@ Status Store::read(FunctionRef<Status(const Reading&)> work) const {
 
 Status Store::commit(FunctionRef<Status(Commit&)> work) {
   return environment_->write([&](Transaction& transaction) {
-    Commit commit(transaction);
+    Commit commit(transaction, scratch_);
     const Status status = work(commit);
     return status.ok() ? commit.finish() : status;
   });
@@ -280,7 +318,11 @@ Result<CollectionRecord> Store::create_collection(std::string_view name,
     step = transaction.put(Table::meta, bytes_of("format"), encode(format));
     if (step.ok()) step = transaction.put(Table::collections, bytes_of(name), encode(record));
     if (step.ok()) {
-      step = transaction.put(Table::counters, CollectionKey(record.id), encode(Counters()));
+      const IndexOptions& index = options.index;
+      Counters counters;
+      counters.shape = {static_cast<std::uint32_t>(vector_bytes(index.scalar, index.dimension)),
+                        transaction.value_bytes_of_page()};
+      step = transaction.put(Table::counters, CollectionKey(record.id), encode(counters));
     }
     return step;
   });
@@ -308,8 +350,8 @@ Status Store::remove_rows(std::uint32_t collection) {
   while (!done) {
     const Status status = environment_->write([&](Transaction& transaction) -> Status {
       std::size_t removed = 0;
-      for (const Table table : {Table::vectors, Table::payloads, Table::names, Table::names_by_id,
-                                Table::log, Table::counters}) {
+      for (const Table table : {Table::vectors, Table::places, Table::payloads, Table::names,
+                                Table::names_by_id, Table::log, Table::counters}) {
         Cursor cursor(transaction, table);
         bool found = cursor.seek(prefix);
         for (; found && cursor.starts_with(prefix) && removed < kRowsAtOnce;

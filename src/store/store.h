@@ -17,6 +17,7 @@
 #include "skerry/status.h"
 #include "skerry/types.h"
 #include "store/environment.h"
+#include "store/heap.h"
 #include "store/schema.h"
 
 namespace skerry::store {
@@ -28,7 +29,9 @@ class Reading {
 
   Result<CollectionRecord> collection(std::string_view name) const;
   Result<Counters> counters(std::uint32_t collection) const;
-  Result<Bytes> vector(std::uint32_t collection, Key key) const;
+  Result<bool> contains(std::uint32_t collection, Key key) const;
+  // Many vectors of a collection are read through its heap: see heap.h.
+  Result<HeapReader> heap(std::uint32_t collection) const;
   Result<Bytes> payload(std::uint32_t collection, Key key) const;
 
   // The id of a byte-string key; not_found.
@@ -36,9 +39,14 @@ class Reading {
 
   // Names in ascending order of bytes.
   Status each_collection(FunctionRef<bool(std::string_view, const CollectionRecord&)> visit) const;
-  // Keys ascending, from `first` on.
+  // Keys ascending, from `first` on: a walk that is interrupted goes on at the same key in a later
+  // snapshot, and a key that neither came nor went in between is met once.
   Status each_vector(std::uint32_t collection, Key first,
                      FunctionRef<bool(Key, Bytes)> visit) const;
+  // Rows [first, limit) of the heap, as they lie on the disk. Counters::live is the number of rows,
+  // so threads can share out a walk; but rows move, and only ranges of one snapshot fit together.
+  Status each_row(std::uint32_t collection, std::uint64_t first, std::uint64_t limit,
+                  FunctionRef<bool(Key, Bytes)> visit) const;
   Status each_payload(std::uint32_t collection, FunctionRef<bool(Key, Bytes)> visit) const;
   // Ids ascending.
   Status each_name(std::uint32_t collection, FunctionRef<bool(Key, std::string_view)> visit) const;
@@ -46,9 +54,13 @@ class Reading {
   Status each_change(std::uint32_t collection, std::uint64_t after,
                      FunctionRef<bool(std::uint64_t, LogKind, Bytes)> visit) const;
 
+  // Do the vectors, their places and the counters of a collection agree? corruption, naming what
+  // does not. Reads everything.
+  Status check(std::uint32_t collection) const;
+
  private:
-  Status each_row(Table table, std::uint32_t collection, std::uint64_t first,
-                  FunctionRef<Result<bool>(std::uint64_t, Bytes)> visit) const;
+  Status each_record(Table table, std::uint32_t collection, std::uint64_t first,
+                     FunctionRef<Result<bool>(std::uint64_t, Bytes)> visit) const;
 
   const Transaction& transaction_;
 };
@@ -57,15 +69,16 @@ class Reading {
 // written when the commit's function has returned.
 class Commit {
  public:
-  explicit Commit(Transaction& transaction) noexcept : transaction_(transaction) {}
+  Commit(Transaction& transaction, HeapScratch& scratch) noexcept
+      : transaction_(transaction), scratch_(scratch) {}
 
   // Turns to a collection; the other calls are about the collection turned to last.
   Status turn_to(std::uint32_t collection);
 
-  Result<bool> contains(Key key) const;
+  Result<bool> contains(Key key) const { return heap().contains(key); }
 
   // Room for the key's vector, to be filled before the next call. `fresh`: the key is new.
-  Result<Transaction::Room> put_vector(Key key, std::size_t size);
+  Result<Transaction::Room> put_vector(Key key) { return heap().put(key); }
   // After put_vector: sets the payload, or removes it when empty. `fresh` as put_vector said.
   Status put_payload(Key key, Bytes payload, bool fresh);
   // Vector and payload; whether the key was there.
@@ -85,11 +98,15 @@ class Commit {
   struct Touched {
     std::uint32_t collection = 0;
     Counters counters;
+    HeapWriter heap;
   };
 
   Counters& counters() noexcept { return touched_[current_].counters; }
+  HeapWriter& heap() noexcept { return touched_[current_].heap; }
+  const HeapWriter& heap() const noexcept { return touched_[current_].heap; }
 
   Transaction& transaction_;
+  HeapScratch& scratch_;
   std::vector<Touched> touched_;
   std::size_t current_ = 0;
   std::uint32_t collection_ = 0;
@@ -101,7 +118,8 @@ class Store {
   // `folder` must be there and be empty.
   static Status create(const std::filesystem::path& folder) { return Environment::create(folder); }
 
-  // Also finishes the drops that a crash left half done.
+  // Also finishes the drops that a crash left half done, and brings a store of an older version up
+  // to date: see upgrade.h. An older one is `incompatible` when it is opened read-only.
   static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder,
                                              const EnvironmentOptions& options);
 
@@ -138,6 +156,7 @@ class Store {
   Status finish_drops();
 
   std::unique_ptr<Environment> environment_;
+  HeapScratch scratch_;  // of the one commit that there is at a time
 };
 
 }  // namespace skerry::store

@@ -90,8 +90,11 @@ void read_all(const store::Store& store) {
           collection, 0, [&](std::uint64_t sequence, store::LogKind, store::Bytes keys) {
             return add(sequence, keys);
           }));
+      static_cast<void>(reading.check(collection));
+      static_cast<void>(reading.each_row(collection, 0, 60, add));
+      auto heap = reading.heap(collection);
       for (skerry::Key key = 0; key < 60; ++key) {
-        static_cast<void>(reading.vector(collection, key));
+        if (heap.ok()) static_cast<void>(heap->vector(key));
         static_cast<void>(reading.payload(collection, key));
       }
     }
