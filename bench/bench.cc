@@ -133,6 +133,7 @@ void set_defaults(const CLI::App& bench, Settings& settings) {
   };
   if (is_left_out("update", "--ef")) settings.ef = {40, 80};
   if (is_left_out("durable", "--seconds")) settings.seconds = 3;
+  if (is_left_out("disk", "--batches")) settings.batches = {256};
 }
 
 // One word after `bench`.
@@ -143,11 +144,15 @@ struct Command {
 
 std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& words) {
   std::vector<Command> commands;
-  const auto add = [&](const char* name, const char* text, auto* measure) -> CLI::App& {
+  const auto add_bare = [&](const char* name, const char* text, auto* measure) -> CLI::App& {
     commands.push_back({bench.add_subcommand(name, text), measure});
-    add_data(*commands.back().app, settings, words);
     add_output(*commands.back().app, words);
     return *commands.back().app;
+  };
+  const auto add = [&](const char* name, const char* text, auto* measure) -> CLI::App& {
+    CLI::App& app = add_bare(name, text, measure);
+    add_data(app, settings, words);
+    return app;
   };
 
   CLI::App& search = add("search", "Recall against speed over a sweep of ef", &measure_search);
@@ -196,6 +201,7 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
       ->capture_default_str();
   durable.add_option("--prefill", settings.prefill, "Vectors that are there before the clock runs")
       ->capture_default_str();
+  durable.add_flag("--updates", settings.updates, "Changes present keys, in random order");
   add_build_threads(durable, words);
   add_runs(durable, settings, "3");
   add_folder(durable, settings);
@@ -212,6 +218,22 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
   add_index(memory, settings, true);
   add_build_threads(memory, words);
   add_folder(memory, settings);
+
+  CLI::App& disk =
+      add_bare("disk", "Disk a vector: loaded, in the middle of life, turned over", &measure_disk);
+  disk.add_option("--dimensions", settings.dimensions, "Of the vectors, which are floats")
+      ->delimiter(',')
+      ->check(CLI::Range(1u, static_cast<unsigned>(kMaxDimension)))
+      ->capture_default_str();
+  disk.add_option("--rows", settings.rows, "Vectors, as far as they are 128 MB")
+      ->check(CLI::Range(100, 100'000'000))
+      ->capture_default_str();
+  disk.add_option("--batches", settings.batches, "Changes a commit")
+      ->delimiter(',')
+      ->default_str("[256]");
+  disk.add_option("--turnovers", settings.turnovers, "Times that every vector is replaced")
+      ->capture_default_str();
+  add_folder(disk, settings);
 
   return commands;
 }
@@ -255,7 +277,7 @@ int run_bench(int argc, char** argv) {
     settings.graph.threads =
         std::max(settings.build_threads,
                  *std::max_element(settings.threads.begin(), settings.threads.end()));
-    if (!report->parsed()) check_data(settings);
+    if (!report->parsed() && !app.got_subcommand("disk")) check_data(settings);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -147,6 +147,32 @@ TEST_F(BenchTest, DurableStandsBesideLmdbAndLeavesNothingBehind) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
 }
 
+TEST_F(BenchTest, DurableUpdatesKeysThatArePresent) {
+  const auto lines = lines_of({"durable", "--data", clothes_, "--n", "300", "--query-limit", "1",
+                               "--batches", "16", "--updates", "--runs", "1", "--seconds", "0.05",
+                               "--folder", folder_.string()});
+  const auto points = only(lines, "durable");
+  ASSERT_EQ(points.size(), 2u);
+  for (const Line& line : points) EXPECT_EQ(line["what"], "update");
+  expect_fields(points[0], {"ratio_to_lmdb"});
+}
+
+TEST_F(BenchTest, DiskIsLittleMoreThanTheVectors) {
+  const auto lines = lines_of({"disk", "--dimensions", "384,1024", "--rows", "1500", "--batches",
+                               "32", "--turnovers", "3", "--folder", folder_.string()});
+  const auto points = only(lines, "disk");
+  ASSERT_EQ(points.size(), 8u);
+  std::set<std::string> ages;
+  for (const Line& line : points) {
+    ages.insert(line["what"]);
+    const auto raw = line["raw_bytes_per_vector"].get<double>();
+    EXPECT_EQ(raw, line["d"].get<double>() * 4);
+    EXPECT_LE(line["used_bytes_per_vector"].get<double>(), 1.15 * raw) << line.dump();
+    EXPECT_LE(line["ratio_to_load"].get<double>(), 1.3) << line.dump();
+  }
+  EXPECT_EQ(ages, (std::set<std::string>{"load", "random_load", "life", "turnovers"}));
+}
+
 TEST_F(BenchTest, OpenFindsTheImageThenTheLogThenNothing) {
   const auto lines = lines_of({"open", "--data", clothes_, "--n", "1200", "--query-limit", "5",
                                "--flat-below", "100", "--runs", "2", "--folder", folder_.string()});
@@ -170,6 +196,7 @@ TEST_F(BenchTest, MemoryTellsIndexAndDatabase) {
     EXPECT_GT(line["rss_bytes_per_vector"].get<double>(), 784 * 4) << line.dump();
   }
   EXPECT_GT(points[1]["disk_bytes_per_vector"].get<double>(), 784 * 4);
+  EXPECT_EQ(points[1]["raw_bytes_per_vector"], 784 * 4);
 }
 
 // Every tag that opens closes, in order. The page is written as XML, so this is all it takes.

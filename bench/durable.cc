@@ -2,7 +2,8 @@
 //
 // For each batch size and number of writers a fresh database takes commits of that many upserts
 // until the time is up or the data ends; beside it LMDB alone stores the same bytes in the same
-// batches: what the disk and the store cost without an index. They take turns.
+// batches: what the disk and the store cost without an index. They take turns. With --updates all
+// keys are present beforehand, and each gets another's vector, in random order.
 #include <fmt/format.h>
 #include <lmdb.h>
 
@@ -10,6 +11,8 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <numeric>
+#include <random>
 #include <stdexcept>
 #include <thread>
 
@@ -26,7 +29,10 @@ namespace {
 class Store {
  public:
   virtual ~Store() = default;
-  virtual void upsert(std::size_t first, std::size_t count) = 0;  // one commit; from any thread
+  // The vectors [first, first + count) under their keys, in one commit; from any thread.
+  virtual void upsert(std::size_t first, std::size_t count) = 0;
+  // Keys[i] is the key of vector i from now on.
+  virtual void set_keys(const std::vector<Key>& keys) = 0;
 };
 
 class Skerry final : public Store {
@@ -38,6 +44,7 @@ class Skerry final : public Store {
   void upsert(std::size_t first, std::size_t count) override {
     store_.upsert(first, count, threads_);
   }
+  void set_keys(const std::vector<Key>& keys) override { store_.set_keys(keys); }
 
  private:
   DurableStore store_;
@@ -57,6 +64,7 @@ class Lmdb final : public Store {
     check(mdb_txn_begin(env_, nullptr, 0, &txn));
     check(mdb_dbi_open(txn, nullptr, MDB_INTEGERKEY, &table_));
     check(mdb_txn_commit(txn));
+    for (std::size_t row = 0; row < set.base.rows; ++row) keys_.push_back(row);
   }
   ~Lmdb() override { mdb_env_close(env_); }
 
@@ -64,7 +72,7 @@ class Lmdb final : public Store {
     MDB_txn* txn = nullptr;
     check(mdb_txn_begin(env_, nullptr, 0, &txn));
     for (std::size_t row = first; row < first + count; ++row) {
-      std::size_t key = row;
+      Key key = keys_[row];
       MDB_val name{sizeof(key), &key};
       MDB_val value{set_.base.dimension * sizeof(float),
                     const_cast<float*>(set_.base.row(row))};  // LMDB only reads it
@@ -76,6 +84,7 @@ class Lmdb final : public Store {
     }
     check(mdb_txn_commit(txn));
   }
+  void set_keys(const std::vector<Key>& keys) override { keys_ = keys; }
 
  private:
   static void check(int code) {
@@ -83,6 +92,7 @@ class Lmdb final : public Store {
   }
 
   const Dataset& set_;
+  std::vector<Key> keys_;
   MDB_env* env_ = nullptr;
   MDB_dbi table_ = 0;
 };
@@ -129,6 +139,15 @@ Speed write(Store& store, std::size_t first, std::size_t rows, std::size_t batch
           percentile(all, 0.99)};
 }
 
+// Everybody's key, in an order that is random and the same in every run.
+std::vector<Key> shuffled_keys(std::size_t rows) {
+  std::vector<Key> keys(rows);
+  std::iota(keys.begin(), keys.end(), Key{0});
+  std::mt19937_64 random(1);
+  for (std::size_t i = rows - 1; i > 0; --i) std::swap(keys[i], keys[random() % (i + 1)]);
+  return keys;
+}
+
 struct Contestant {
   PeerKind kind;
   std::vector<Speed> runs;
@@ -153,20 +172,26 @@ void measure_point(const Settings& settings, const Dataset& set, Durability dura
         store = std::make_unique<Skerry>(folder.path(), contestant.kind, set, settings, durability);
       }
       if (prefill != 0) store->upsert(0, prefill);
-      contestant.runs.push_back(
-          write(*store, prefill, set.base.rows, batch, writers, settings.seconds));
+      if (settings.updates) store->set_keys(shuffled_keys(set.base.rows));
+      contestant.runs.push_back(write(*store, settings.updates ? 0 : prefill, set.base.rows, batch,
+                                      writers, settings.seconds));
     }
   }
+  const double lmdb = contestants.back().middle(&Speed::upserts_per_s);
   for (const Contestant& contestant : contestants) {
     Line line = begin_line("durable", contestant.kind, set, settings);
     line["durability"] = durability == Durability::commit     ? "commit"
                          : durability == Durability::interval ? "interval"
                                                               : "none";
+    line["what"] = settings.updates ? "update" : "insert";
     line["batch"] = batch;
     line["writers"] = writers;
     line["threads"] = settings.build_threads;
     line["prefill"] = prefill;
     line["upserts_per_s"] = rounded(contestant.middle(&Speed::upserts_per_s), 1);
+    if (contestant.kind.impl != "lmdb" && lmdb > 0) {
+      line["ratio_to_lmdb"] = rounded(contestant.middle(&Speed::upserts_per_s) / lmdb, 3);
+    }
     line["commits_per_s"] = rounded(contestant.middle(&Speed::commits_per_s), 1);
     line["p50_us"] = rounded(contestant.middle(&Speed::p50_us), 1);
     line["p99_us"] = rounded(contestant.middle(&Speed::p99_us), 1);
@@ -190,13 +215,15 @@ void measure_durable(const Settings& settings, Lines& lines) {
   lmdb.note = "LMDB alone, storing the same bytes: no index";
   contestants.push_back({std::move(lmdb), {}});
 
-  const std::size_t prefill = std::min(settings.prefill, set.base.rows / 2);
+  const std::size_t prefill =
+      settings.updates ? set.base.rows : std::min(settings.prefill, set.base.rows / 2);
   for (const Durability durability : settings.durability) {
     for (const unsigned writers : settings.writers) {
       for (const std::size_t batch : settings.batches) {
-        if (batch == 0 || prefill + batch * writers > set.base.rows) {
+        const std::size_t before = settings.updates ? 0 : prefill;
+        if (batch == 0 || before + batch * writers > set.base.rows) {
           throw std::runtime_error(fmt::format("--batches {}: {} rows after {} are too few", batch,
-                                               set.base.rows, prefill));
+                                               set.base.rows, before));
         }
         measure_point(settings, set, durability, batch, writers, prefill, contestants, lines);
       }

@@ -37,8 +37,11 @@ class DurableStore {
   DurableStore(const std::filesystem::path& folder, const PeerKind& kind, const Dataset& set,
                const Settings& settings, Durability durability, bool use_images = true);
 
-  // Rows [first, first + count) under their numbers, in one commit. From any thread.
+  // Rows [first, first + count) under their keys, in one commit. From any thread.
   void upsert(std::size_t first, std::size_t count, unsigned threads);
+
+  // A row's key is its number until this says otherwise.
+  void set_keys(const std::vector<Key>& keys) { keys_ = keys; }
 
   std::size_t search(std::size_t query, std::span<Hit> hits) const;
   void save_images();
@@ -50,7 +53,7 @@ class DurableStore {
 
  private:
   const Dataset& set_;
-  std::vector<Key> keys_;  // keys_[row] == row
+  std::vector<Key> keys_;  // by row
   std::unique_ptr<Database> database_;
   std::unique_ptr<Collection> collection_;
 };

@@ -6,6 +6,10 @@
 
 namespace skerry::bench {
 
+const char* build_commit() noexcept {
+  return kCommit;
+}
+
 Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& set,
                 const Settings& settings) {
   Line line;
@@ -19,7 +23,7 @@ Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& s
   line["metric"] = name_of(set.metric);
   line["M"] = settings.graph.M;
   line["ef_construction"] = settings.graph.ef_construction;
-  line["commit"] = kCommit;
+  line["commit"] = build_commit();
   line["target"] = target();
   if (!kind.note.empty()) line["note"] = kind.note;
   return line;

@@ -29,7 +29,13 @@ void measure_open(const Settings& settings, Lines& lines);
 // Memory and disk a vector, each library in a process of its own.
 void measure_memory(const Settings& settings, Lines& lines);
 
-// What every line begins with.
+// Bytes on the disk a vector and their ratio to the vectors' own, by dimension and age.
+void measure_disk(const Settings& settings, Lines& lines);
+
+// The commit that this was built from; "-dirty" behind it when there were changes.
+const char* build_commit() noexcept;
+
+// What every line about a data set begins with.
 Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& set,
                 const Settings& settings);
 

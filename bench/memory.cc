@@ -60,6 +60,8 @@ Line database_line(const Settings& settings, const PeerKind& kind, const Dataset
   line["bytes_per_vector"] = a_vector(store.index_bytes(), n);
   put_resident(line, before, resident(), 0, n);
   const DatabaseStats stats = store.stats();
+  const IndexOptions options = kind.index_options(set, settings.graph);
+  line["raw_bytes_per_vector"] = vector_bytes(options.scalar, options.dimension);
   line["store_disk_bytes_per_vector"] = a_vector(stats.store_disk_bytes, n);
   line["image_disk_bytes_per_vector"] = a_vector(stats.image_disk_bytes, n);
   line["disk_bytes_per_vector"] = a_vector(stats.store_disk_bytes + stats.image_disk_bytes, n);

@@ -28,9 +28,13 @@ struct Settings {
   double fraction = 0.2;                                  // of the keys, a round
   std::vector<std::size_t> batches = {1, 16, 256, 4096};  // durable
   std::vector<unsigned> writers = {1};
+  bool updates = false;  // durable: of keys that are present
   std::vector<Durability> durability = {Durability::commit};
   std::size_t prefill = 10'000;  // vectors that are there before the clock runs
-  std::string folder;            // where databases are made; "": the system's for temporary files
+  std::vector<std::uint32_t> dimensions = {100, 128, 384, 512, 768, 1024, 1536, 4096};  // disk
+  std::size_t rows = 100'000;
+  std::uint32_t turnovers = 5;
+  std::string folder;  // where databases are made; "": the system's for temporary files
 };
 
 }  // namespace skerry::bench
