@@ -207,7 +207,7 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
   add_folder(durable, settings);
 
   CLI::App& open = add("open", "Time to open and to answer the first query", &measure_open);
-  add_index(open, settings, false);
+  add_index(open, settings, true);
   open.add_option("--runs", settings.runs, "Openings of each kind; the median is reported")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
