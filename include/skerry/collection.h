@@ -47,9 +47,11 @@ SKERRY_API std::string_view name_of(Opened opened) noexcept;
 struct CollectionStats {
   IndexStats index;
   Opened opened = Opened::created;
-  std::uint64_t replayed = 0;     // changes taken from the log at open
-  std::uint64_t log_entries = 0;  // changes since the last image
-  std::uint64_t image_bytes = 0;  // on disk
+  Status image;                // why no image was used at open; ok: one was, or none was needed
+  std::uint64_t replayed = 0;  // changes taken from the log at open
+  std::uint64_t mended_blocks = 0;  // 4 KB each, of the image, that were damaged and made again
+  std::uint64_t log_entries = 0;    // changes since the last image
+  std::uint64_t image_bytes = 0;    // on disk
   std::uint64_t payload_count = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string_view>
 
 #include "skerry/types.h"
 
@@ -51,6 +52,14 @@ enum class Durability : std::uint8_t {
                  // the store itself: for imports that can be run again
 };
 
+// How far the rebuilding of a collection's index is, which may take long. Called by the thread that
+// opens the collection, now and then; must not throw, nor call the database.
+struct RebuildProgress {
+  void (*call)(void* context, std::string_view collection, std::uint64_t done,
+               std::uint64_t total) = nullptr;  // in vectors
+  void* context = nullptr;
+};
+
 struct DatabaseOptions {
   bool create_if_missing = true;
   bool read_only = false;
@@ -62,6 +71,7 @@ struct DatabaseOptions {
   std::uint32_t threads = 0;             // for rebuilding; 0: one a core
   bool use_images = true;                // false: rebuild from the store at every open
   CustomDistance custom = {};            // given to collections with Metric::custom
+  RebuildProgress rebuild_progress = {};
 };
 
 // One search. Zeroes mean "the collection's own".

@@ -3,9 +3,14 @@
 
 #include <fmt/core.h>
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "cli/exit_code.h"
 #include "cli/failure.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "formats/format.h"
 
 namespace skerry::cli {
@@ -18,6 +23,14 @@ std::string text_of(const T& value) {
   } else {
     return fmt::format("{}", value);
   }
+}
+
+// A collection without a good image is rebuilt when it is opened: one bar each, wiped at the end.
+void show_rebuild(void*, std::string_view collection, std::uint64_t done, std::uint64_t total) {
+  static std::optional<Progress> bar;
+  if (!bar.has_value()) bar.emplace(fmt::format("rebuilding {}", collection), total);
+  bar->update(done);
+  if (done >= total) bar.reset();
 }
 
 }  // namespace
@@ -121,6 +134,7 @@ Database open_database(const Place& place, bool create, Durability durability) {
   DatabaseOptions options;
   options.create_if_missing = create;
   options.durability = durability;
+  options.rebuild_progress = {show_rebuild, nullptr};
   return take(Database::open(place.database, options), place.database);
 }
 

@@ -18,6 +18,7 @@ struct Stats {
     const auto names = place.collection.empty() ? take(database.list(), place.database)
                                                 : std::vector<std::string>{place.collection};
     Json collections = Json::array();
+    std::vector<std::string> notes;
     Table table({"collection", "live", "dimension", "metric", "scalar", "codes", "levels",
                  "vectors", "codes of", "links", "bytes/vector", "opened"});
     for (const std::string& name : names) {
@@ -25,6 +26,11 @@ struct Stats {
       const CollectionOptions options = take(collection.options(), name);
       const CollectionStats stats = take(collection.stats(), name);
       collections.push_back(describe(name, options, stats));
+      if (!stats.image.ok()) notes.push_back(name + ": " + stats.image.message());
+      if (stats.mended_blocks != 0) {
+        notes.push_back(fmt::format("{}: {} blocks of the image were damaged and are mended", name,
+                                    with_commas(stats.mended_blocks)));
+      }
       const IndexStats& index = stats.index;
       const std::uint64_t bytes =
           index.vector_bytes + index.code_bytes + index.link_bytes + index.other_bytes;
@@ -58,6 +64,7 @@ struct Stats {
       fmt::print("\n");
       table.print();
     }
+    for (const std::string& note : notes) fmt::print("\n{}\n", note);
   }
 
   static Json describe(const std::string& name, const CollectionOptions& options,
@@ -85,6 +92,8 @@ struct Stats {
             {"sequence", index.sequence},
             {"payloads", stats.payload_count},
             {"opened", name_of(stats.opened)},
+            {"image_status", stats.image.ok() ? "" : stats.image.message()},
+            {"mended_blocks", stats.mended_blocks},
             {"replayed", stats.replayed},
             {"log_entries", stats.log_entries},
             {"image_bytes", stats.image_bytes}};

@@ -3,6 +3,7 @@
 #include "db/collection_state.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <new>
 #include <thread>
@@ -18,12 +19,17 @@ namespace {
 
 constexpr std::uint64_t kPayloadBytesMax = (std::uint64_t{1} << 32) - 1;
 
-// An image is due when the log has this many changes, or half as many as there are live vectors:
-// then replaying it would cost about as much as the image saves. See docs/adr.
-constexpr std::uint64_t kLogEntriesBeforeImage = 100'000;
+// An image is due when the log has so many changes, or an eighth as many as there are live vectors,
+// and the last one was written at least twenty times as long ago as it took. See docs/adr/0005.
+constexpr std::uint64_t kLogEntriesBeforeImage = 10'000;
+constexpr std::int64_t kRestAfterImage = 20;
 
 std::uint64_t entries_before_image(std::uint64_t live) noexcept {
-  return std::max(kLogEntriesBeforeImage, live / 2);
+  return std::max(kLogEntriesBeforeImage, live / 8);
+}
+
+std::int64_t now_ns() noexcept {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
 // What a search of a collection with byte-string keys needs beside the engine's own. A filter's
@@ -108,7 +114,9 @@ Result<std::shared_ptr<CollectionState>> CollectionState::open(
   const Status status = state->recover(*view);
   if (!status.ok()) return status;
   state->image_due_at_ = entries_before_image(view->engine->size());
+  const bool has_unverified_rows = view->engine->has_unverified_rows();
   state->view_ = view.release();
+  if (has_unverified_rows) database->images_keeper().call(state);
   return state;
 }
 
@@ -197,7 +205,7 @@ Status CollectionState::write(Request& request, bool by_name, bool single) {
   } catch (const std::bad_alloc&) {
     return no_memory();
   }
-  if (request.status.ok()) save_image_when_due();
+  if (request.status.ok() && is_image_due()) database_->images_keeper().call(weak_from_this());
   return request.status;
 }
 
@@ -564,28 +572,30 @@ Status CollectionState::save_image(bool only_if_changed) {
   if (!status.ok()) return status;
   const std::lock_guard lock(image_mutex_);
   const std::uint64_t saved = image_sequence_.load(std::memory_order_relaxed);
-  if (only_if_changed && engine().sequence() == saved) return status;
-  return save_image_now();
+  if (only_if_changed && engine().sequence() == saved && !is_image_damaged()) return status;
+  return save_image_now([this] { return alive().ok(); });
 }
 
-// Under image_mutex_. See database_state.h for the order of the steps.
-Status CollectionState::save_image_now() {
+// Under image_mutex_. See database_state.h for the order of the steps. `go_on`: false ends it.
+Status CollectionState::save_image_now(FunctionRef<bool()> go_on) {
+  const std::int64_t begun = now_ns();
   const std::uint64_t entries = log_entries_.load(std::memory_order_relaxed);
+  const std::uint64_t mended = engine().mended();
   std::uint64_t sequence = engine().sequence();
   Status status;
   if (database_->options().use_images) {
-    const Result<std::uint64_t> saved = engine().save(
-        image_path(), image_tag(), [] { return true; },
-        [&] {
-          return database_->options().durability == Durability::commit
-                     ? Status()
-                     : database_->store().environment().sync();
-        });
+    const Result<std::uint64_t> saved = engine().save(image_path(), image_tag(), go_on, [&] {
+      // An image is never ahead of what power loss leaves.
+      return database_->options().durability == Durability::commit
+                 ? Status()
+                 : database_->store().environment().sync();
+    });
     status = saved.status();
     if (saved.ok()) sequence = *saved;
   }
   if (status.ok()) {
     image_sequence_.store(sequence, std::memory_order_relaxed);
+    mended_in_image_.store(mended, std::memory_order_relaxed);
     status = database_->store().trim_log(id_, sequence);
   }
   if (status.ok()) log_entries_.fetch_sub(entries, std::memory_order_relaxed);
@@ -593,24 +603,34 @@ Status CollectionState::save_image_now() {
   image_due_at_.store(
       log_entries_.load(std::memory_order_relaxed) + entries_before_image(engine().size()),
       std::memory_order_relaxed);
+  const std::int64_t ended = now_ns();
+  image_rests_until_.store(ended + kRestAfterImage * (ended - begun), std::memory_order_relaxed);
   return status;
 }
 
-void CollectionState::save_image_when_due() noexcept {
-  if (log_entries_.load(std::memory_order_relaxed) <
-      image_due_at_.load(std::memory_order_relaxed)) {
-    return;
-  }
+bool CollectionState::is_image_due() const noexcept {
+  return log_entries_.load(std::memory_order_relaxed) >=
+             image_due_at_.load(std::memory_order_relaxed) &&
+         now_ns() >= image_rests_until_.load(std::memory_order_relaxed);
+}
+
+// Rows were mended in memory: the file still has them as they were found.
+bool CollectionState::is_image_damaged() const noexcept {
+  return engine().mended() != mended_in_image_.load(std::memory_order_relaxed);
+}
+
+// On the keeper's thread. What fails here is tried again later, or by close(), which tells: the
+// writes that brought us here are durable whatever becomes of the image.
+void CollectionState::keep(FunctionRef<bool()> go_on) noexcept try {
   const std::shared_lock gate(gate_);
-  if (!alive().ok()) return;
+  const auto is_wanted = [&] { return go_on() && alive().ok(); };
+  if (!is_wanted()) return;
+  static_cast<void>(engine().verify_rows(is_wanted));
+  if (database_->options().read_only || (!is_image_due() && !is_image_damaged())) return;
   const std::unique_lock lock(image_mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) return;  // somebody is saving one
-  try {
-    // The write that brought us here is durable whatever becomes of the image.
-    static_cast<void>(save_image_now());
-  } catch (const std::exception&) {
-    image_due_at_.fetch_add(kLogEntriesBeforeImage, std::memory_order_relaxed);
-  }
+  if (lock.owns_lock() && is_wanted()) static_cast<void>(save_image_now(is_wanted));
+} catch (const std::exception&) {
+  image_due_at_.fetch_add(kLogEntriesBeforeImage, std::memory_order_relaxed);
 }
 
 Result<CollectionStats> CollectionState::stats() const {
@@ -622,7 +642,9 @@ Result<CollectionStats> CollectionState::stats() const {
   CollectionStats stats;
   stats.index = engine().stats();
   stats.opened = view().opened;
+  stats.image = view().image;
   stats.replayed = view().replayed;
+  stats.mended_blocks = engine().mended();
   status = database_->store().read([&](const store::Reading& reading) {
     const Result<store::Counters> counters = reading.counters(id_);
     if (counters.ok()) {

@@ -30,10 +30,11 @@ struct View {
   KeyBook book;  // byte keys only; written under the commit lock
   std::unique_ptr<Engine> engine;
   Opened opened = Opened::created;
+  Status image;  // why no image was used
   std::uint64_t replayed = 0;
 };
 
-class CollectionState {
+class CollectionState : public std::enable_shared_from_this<CollectionState> {
  public:
   // A collection that was just made, or (open) one that the store holds: its index comes from the
   // image and the log after it, or from the store's vectors. `custom` is for Metric::custom.
@@ -106,6 +107,9 @@ class CollectionState {
 
   // -- for close, checkpoint and drop -------------------------------------------------------------
   Status save_image_if_changed() { return save_image(true); }
+  // The keeper's work: looks at rows that nobody has touched, and saves an image that is due. Ends
+  // early when `go_on` says so.
+  void keep(FunctionRef<bool()> go_on) noexcept;
   // Waits for calls under way, then lets the index go.
   void shut() noexcept;
   std::filesystem::path image_path() const;
@@ -124,7 +128,7 @@ class CollectionState {
   Status load_image(View& view, const store::Counters& counters);
   Status replay(View& view, std::uint64_t after, const store::Counters& counters);
   Status rebuild(View& view, const store::Counters& counters);
-  Status discard_image(View& view, Opened why);
+  Status discard_image(View& view, const Status& why);
   static RowSource::Answer fetch_row(void* context, Key key, std::uint64_t sequence,
                                      std::span<std::byte> out);
 
@@ -135,8 +139,9 @@ class CollectionState {
 
   ImageTag image_tag() const noexcept;
   Status save_image(bool only_if_changed);
-  Status save_image_now();
-  void save_image_when_due() noexcept;
+  Status save_image_now(FunctionRef<bool()> go_on);
+  bool is_image_due() const noexcept;
+  bool is_image_damaged() const noexcept;
   Status check_kind(bool by_name) const noexcept;
   Status check_filter(const Filter& filter) const noexcept;
   Status check_write(const Request& request, bool by_name, bool single) const noexcept;
@@ -163,10 +168,12 @@ class CollectionState {
   std::atomic<bool> closed_{false};
   mutable std::shared_mutex gate_;  // exclusive: shut()
 
-  std::mutex image_mutex_;                        // one image at a time
-  std::atomic<std::uint64_t> image_sequence_{0};  // the image on disk holds at least this
-  std::atomic<std::uint64_t> log_entries_{0};     // of the store's log, about
-  std::atomic<std::uint64_t> image_due_at_{0};    // entries at which an image is due
+  std::mutex image_mutex_;                          // one image at a time
+  std::atomic<std::uint64_t> image_sequence_{0};    // the image on disk holds at least this
+  std::atomic<std::uint64_t> log_entries_{0};       // of the store's log, about
+  std::atomic<std::uint64_t> image_due_at_{0};      // entries at which an image is due
+  std::atomic<std::int64_t> image_rests_until_{0};  // nanoseconds: and not before
+  std::atomic<std::uint64_t> mended_in_image_{0};   // blocks that the image on disk has mended
 };
 
 }  // namespace skerry

@@ -117,6 +117,7 @@ DatabaseState::DatabaseState(std::filesystem::path folder, const DatabaseOptions
 
 DatabaseState::~DatabaseState() {
   if (generation_ == fork_generation()) {
+    keeper_->stop();
     stop_syncing();
     return;
   }
@@ -454,6 +455,7 @@ Status DatabaseState::close() {
   if (!first.ok()) return first;
   closing_.store(true, std::memory_order_release);
   stop_syncing();
+  keeper_->stop();
   const std::vector<std::shared_ptr<CollectionState>> states = open_states();
   {
     const std::lock_guard no_writers(commit_mutex_);

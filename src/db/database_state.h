@@ -14,15 +14,13 @@
 //
 // An image, and what is true at each step (recovery.cc is the other half of this table):
 //
-//   1. the store is synced                         an image is never ahead of what power loss
-//   leaves,
-//   2. the engine writes `images/<id>.image`       unless durability is none or interval: then an
-//      beside, syncs it, renames it                image with a number beyond the store's is
-//      "stale"
-//   3. the log up to the number read before 2      and is removed before anything else is written;
-//      is removed from the store                   the log holds every change after `trimmed`, so
-//      an
-//                                                  image at or after `trimmed` can be caught up
+//   1. the engine writes `images/<id>.image.new`   the image of before
+//      beside, syncs it and reads it again
+//   2. the store is synced                         the same; an image is never ahead of what power
+//                                                  loss leaves
+//   3. the new image is renamed into its place     the new one
+//   4. the log up to the number of the image       the log holds every change after `trimmed`, so
+//      is removed from the store                   an image at or after it can be caught up
 //
 // Locks are taken in this order, and none twice:
 //
@@ -37,8 +35,8 @@
 // takes none of these. Waiting until readers are out (shut) is done with none of them held, as a
 // reader's callback may ask for any of them.
 //
-// A publish waits while its engine saves an image, and with it the line: an image of one collection
-// can hold up writers of all, never readers.
+// Images are saved by whoever asks for one, by close(), and by the keeper's thread, which holds the
+// collection's gate shared and its image mutex meanwhile; writers and readers go on.
 #pragma once
 
 #include <condition_variable>
@@ -53,6 +51,7 @@
 
 #include "db/collection_state.h"
 #include "db/folder_lock.h"
+#include "db/image_keeper.h"
 #include "db/writer_queue.h"
 #include "skerry/database.h"
 #include "store/store.h"
@@ -84,6 +83,7 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   store::Store& store() noexcept { return *store_; }
   const store::Store& store() const noexcept { return *store_; }
   std::filesystem::path images() const { return folder_ / "images"; }
+  ImageKeeper& images_keeper() noexcept { return *keeper_; }
   Status alive() const noexcept;
 
   // Commits the request with whatever else waits, and publishes it.
@@ -141,6 +141,8 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
     std::thread thread;
   };
   std::unique_ptr<Syncing> syncing_;
+
+  const std::shared_ptr<ImageKeeper> keeper_ = std::make_shared<ImageKeeper>();
 };
 
 }  // namespace skerry

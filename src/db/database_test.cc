@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "base/test_folder.h"
+#include "index/test_image.h"
 
 namespace skerry {
 namespace {
@@ -75,6 +76,11 @@ std::filesystem::path image_of(const std::filesystem::path& folder) {
     return entry.path();
   }
   return {};
+}
+
+std::string contents_of(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 Opened opened_of(const Collection& collection) {
@@ -351,20 +357,203 @@ TEST(Database, ACollectionThatWasEmptiedStaysEmpty) {
   EXPECT_TRUE(collection.insert(1, point(1)).ok());
 }
 
-TEST(Database, AnImageIsSavedWhenTheLogHasGrown) {
+TEST(Database, AnImageIsSavedInTheBackgroundWhenTheLogHasGrown) {
   TestFolder folder;
-  Database database = opened(folder / "db", {.durability = Durability::none});
-  Collection collection = points(database);
-  std::vector<Key> keys(60'000);
+  std::vector<Key> keys(12'000);
   std::vector<float> rows(keys.size() * 4, 1.0F);
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i % 500;
-  ASSERT_TRUE(collection.upsert(keys, MatrixView(rows, 4)).ok());
-  EXPECT_EQ(collection.stats()->image_bytes, 0U);
-  ASSERT_TRUE(collection.upsert(keys, MatrixView(rows, 4)).ok());
-  const Result<CollectionStats> stats = collection.stats();
-  EXPECT_GT(stats->image_bytes, 0U);
-  EXPECT_EQ(stats->log_entries, 0U);
-  EXPECT_EQ(stats->index.live, 500U);
+  {
+    Database database = opened(folder / "db", {.durability = Durability::none});
+    Collection collection = points(database);
+    ASSERT_TRUE(collection.upsert(keys, MatrixView(rows, 4)).ok());
+    while (collection.stats()->log_entries != 0) std::this_thread::yield();
+    EXPECT_GT(collection.stats()->image_bytes, 0U);
+    EXPECT_EQ(collection.stats()->index.live, 500U);
+    expect_verified(collection);
+  }
+  // Let go while one is being saved, in every way there is.
+  for (int round = 0; round < 12; ++round) {
+    std::optional<Database> database(opened(folder / "db", {.durability = Durability::none}));
+    Collection collection = *database->open_or_create("other", kPoints);
+    ASSERT_TRUE(collection.upsert(keys, MatrixView(rows, 4)).ok());
+    const Status let_go = round % 3 == 0   ? database->drop("other")
+                          : round % 3 == 1 ? database->close()
+                                           : Status();
+    ASSERT_TRUE(let_go.ok()) << let_go.message();
+    database.reset();
+  }
+  Database database = opened(folder / "db");
+  EXPECT_EQ(opened_of(points(database)), Opened::image);
+  EXPECT_EQ(opened_of(*database.open_or_create("other", kPoints)), Opened::image);
+}
+
+// -- damage ---------------------------------------------------------------------------------------
+
+constexpr std::size_t kWide = 64;
+constexpr Key kWideKeys = 5000;  // with more than a megabyte of rows
+
+std::vector<float> wide(Key key) {
+  std::vector<float> vector(kWide);
+  for (std::size_t i = 0; i < kWide; ++i) {
+    vector[i] = static_cast<float>((key * 2654435761U + i * i * 40503U) % 1000) / 100;
+  }
+  return vector;
+}
+
+void fill_wide(const std::filesystem::path& folder, Codes codes) {
+  Database database = opened(folder, {.durability = Durability::none});
+  Collection collection = *database.open_or_create(
+      "wide", {.index = {.dimension = kWide, .codes = codes, .M = 6, .ef_construction = 20}});
+  std::vector<Key> keys;
+  std::vector<float> rows;
+  for (Key key = 0; key < kWideKeys; ++key) {
+    keys.push_back(key);
+    const auto row = wide(key);
+    rows.insert(rows.end(), row.begin(), row.end());
+  }
+  ASSERT_TRUE(collection.upsert(keys, MatrixView(rows, kWide), {}, {.threads = 0}).ok());
+}
+
+void expect_wide(const Collection& collection) {
+  std::vector<float> got(kWide);
+  for (Key key = 0; key < kWideKeys; key += 7) {
+    ASSERT_TRUE(collection.get(key, got).ok());
+    EXPECT_EQ(got, wide(key));
+    Hit hit[1];
+    const auto found = collection.search(wide(key), hit, {.exact = true});
+    ASSERT_TRUE(found.ok()) << found.status().message();
+    EXPECT_EQ(hit[0].distance, 0.0F);
+  }
+  expect_verified(collection);
+}
+
+TEST(Database, AFlippedBitInAnySectionIsRebuiltOrMendedAndTold) {
+  struct Expected {
+    image::Section section;
+    const char* text;  // empty: mended
+  };
+  for (const Codes codes : {Codes::exact, Codes::sq8}) {
+    TestFolder folder;
+    fill_wide(folder / "db", codes);
+    const std::filesystem::path path = image_of(folder / "db");
+    const std::string good = contents_of(path);
+    image::Header header;
+    std::memcpy(&header, good.data(), sizeof header);
+    for (const Expected& expected : {
+             Expected{image::kStates, "slot states"},
+             {image::kVectors, ""},
+             {image::kCodes, ""},
+             {image::kFlags, "slot flags"},
+             {image::kLayer0, "links"},
+             {image::kUpper, "upper links"},
+             {image::kDirectory, "key directory"},
+             {image::kSums, "checksums"},
+         }) {
+      const image::SectionEntry& section = header.section[expected.section];
+      if (section.bytes == 0) continue;
+      std::string bad = good;
+      bad[section.offset + section.bytes * 3 / 5] ^= 0x04;
+      std::ofstream(path, std::ios::binary) << bad;
+      Database database = opened(folder / "db");
+      const Collection collection = *database.open_collection("wide");
+      expect_wide(collection);
+      const CollectionStats stats = *collection.stats();
+      if (expected.text[0] == 0) {
+        EXPECT_EQ(stats.opened, Opened::image);
+        EXPECT_TRUE(stats.image.ok());
+        EXPECT_EQ(stats.mended_blocks, 1U);
+        // The file is made whole too.
+        ASSERT_TRUE(database.checkpoint().ok());
+        EXPECT_TRUE(contents_of(path) == good);
+      } else {
+        EXPECT_EQ(stats.opened, Opened::rebuilt_damaged);
+        EXPECT_NE(stats.image.message().find(expected.text), std::string::npos)
+            << stats.image.message();
+        EXPECT_EQ(stats.mended_blocks, 0U);
+      }
+    }
+  }
+}
+
+TEST(Database, WhyAnImageWasNotUsedIsTold) {
+  TestFolder folder;
+  {
+    Database database = opened(folder / "db");
+    Collection collection = points(database);
+    for (Key key = 0; key < 50; ++key) ASSERT_TRUE(collection.insert(key, point(key)).ok());
+  }
+  const std::filesystem::path image = image_of(folder / "db");
+  const std::string good = contents_of(image);
+  const auto told = [&](const std::string& bytes) {
+    if (bytes.empty()) {
+      std::filesystem::remove(image);
+    } else {
+      std::ofstream(image, std::ios::binary) << bytes;
+    }
+    // For reading only, so that no image is saved at the end.
+    Database database = opened(folder / "db", {.read_only = true});
+    const Collection collection = *database.open_collection("points");
+    EXPECT_EQ(collection.size(), 50U);
+    expect_verified(collection);
+    const CollectionStats stats = *collection.stats();
+    return std::string(name_of(stats.opened)) + ": " + stats.image.message();
+  };
+  EXPECT_NE(told("").find("there is no image"), std::string::npos);
+  EXPECT_NE(told("something else, and long enough").find("not a Skerry image"), std::string::npos);
+  std::string newer = good;
+  newer[offsetof(image::Header, version)] = 9;
+  EXPECT_NE(told(newer).find("newer version"), std::string::npos);
+  const auto forged = [&](auto change) {
+    std::string bytes = good;
+    image::Header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    change(header);
+    std::memcpy(bytes.data(), &header, sizeof header);
+    image::mend_checksums(std::as_writable_bytes(std::span(bytes)));
+    return told(bytes);
+  };
+  EXPECT_NE(forged([](image::Header& header) { header.sections = 6; }).find("another layout"),
+            std::string::npos);
+  EXPECT_NE(
+      forged([](image::Header& header) { header.identity[1] ^= 1; }).find("another collection"),
+      std::string::npos);
+  EXPECT_NE(forged([](image::Header& header) { header.ef_construction = 1; }).find("image: "),
+            std::string::npos);  // that may be chosen anew
+  EXPECT_NE(forged([](image::Header& header) { header.sequence += 9; }).find("the store has 50"),
+            std::string::npos);
+  for (std::size_t pages = 1; pages * image::kPage < good.size(); ++pages) {
+    EXPECT_NE(told(good.substr(0, pages * image::kPage)).find("rebuilt_damaged"), std::string::npos)
+        << pages << " pages";
+  }
+  EXPECT_EQ(told(good), "image: " + Status().message());
+}
+
+TEST(Database, ARebuildTellsHowFarItIs) {
+  TestFolder folder;
+  fill_wide(folder / "db", Codes::exact);
+  std::filesystem::remove_all(folder / "db" / "images");
+  struct Seen {
+    std::uint64_t calls = 0;
+    std::uint64_t done = 0;
+    std::uint64_t total = 0;
+    std::string name;
+  } seen;
+  const RebuildProgress progress{
+      [](void* context, std::string_view name, std::uint64_t done, std::uint64_t total) {
+        auto& seen = *static_cast<Seen*>(context);
+        EXPECT_GE(done, seen.done);
+        ++seen.calls;
+        seen.done = done;
+        seen.total = total;
+        seen.name = name;
+      },
+      &seen};
+  Database database = opened(folder / "db", {.rebuild_progress = progress});
+  expect_wide(*database.open_collection("wide"));
+  EXPECT_GE(seen.calls, 2U);
+  EXPECT_EQ(seen.done, kWideKeys);
+  EXPECT_EQ(seen.total, kWideKeys);
+  EXPECT_EQ(seen.name, "wide");
 }
 
 TEST(Database, WithoutImagesItIsRebuiltEveryTime) {

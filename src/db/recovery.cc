@@ -23,9 +23,10 @@
 namespace skerry {
 namespace {
 
-// Vectors copied out of the store for one step of a rebuild.
-constexpr std::size_t kBytesAtOnce = 64 << 20;
-constexpr std::size_t kRowsAtOnceMax = 65536;
+// Vectors copied out of the store for one step of a rebuild: enough for many threads to share, and
+// few enough that whoever watches sees it move.
+constexpr std::size_t kBytesAtOnce = 16 << 20;
+constexpr std::size_t kRowsAtOnceMax = 16384;
 
 // Rows on their way from the store to the engine.
 class Rows {
@@ -73,11 +74,6 @@ Status wrong_length() noexcept {
   return Status(Code::corruption, "a vector of the store has a wrong length");
 }
 
-// How an image that could not be used is called; success: it is our memory that lacks.
-bool is_stale(Code code) noexcept {
-  return code == Code::incompatible;
-}
-
 }  // namespace
 
 Status CollectionState::recover(View& view) {
@@ -120,14 +116,21 @@ Status CollectionState::load_image(View& view, const store::Counters& counters) 
   Result<std::unique_ptr<Engine>> engine =
       Engine::load(image_path(), ImageMode::map, options_.index.custom, &owner);
   if (!engine.ok()) {
-    const Code code = engine.error().code();
-    if (code == Code::out_of_memory) return engine.error();
-    if (code == Code::not_found) return Status();
-    return discard_image(view, is_stale(code) ? Opened::rebuilt_stale : Opened::rebuilt_damaged);
+    if (engine.error().code() == Code::out_of_memory) return engine.error();
+    if (engine.error().code() != Code::not_found) return discard_image(view, engine.error());
+    view.image = engine.error();
+    return Status();
   }
   const std::uint64_t sequence = (*engine)->sequence();
-  if (sequence < counters.trimmed || sequence > counters.sequence) {
-    return discard_image(view, Opened::rebuilt_stale);
+  if (sequence < counters.trimmed) {
+    return discard_image(
+        view, Status(Code::incompatible, "the image is of change {a}, and the log begins after {b}",
+                     sequence, counters.trimmed));
+  }
+  if (sequence > counters.sequence) {
+    return discard_image(
+        view, Status(Code::incompatible, "the image is of change {a}, and the store has {b}",
+                     sequence, counters.sequence));
   }
   view.engine = std::move(*engine);
   const Status status = replay(view, sequence, counters);
@@ -136,8 +139,10 @@ Status CollectionState::load_image(View& view, const store::Counters& counters) 
     return status;
   }
   if (view.engine->size() != counters.live) {
+    const Status why(Code::corruption, "the image and its log hold {a} keys, the store {b}",
+                     view.engine->size(), counters.live);
     view.engine.reset();
-    return discard_image(view, Opened::rebuilt_damaged);
+    return discard_image(view, why);
   }
   image_sequence_ = sequence;
   view.opened = Opened::image;
@@ -175,8 +180,9 @@ RowSource::Answer CollectionState::fetch_row(void* context, Key key, std::uint64
   return status.code() == Code::out_of_memory ? RowSource::Answer::later : answer;
 }
 
-Status CollectionState::discard_image(View& view, Opened why) {
-  view.opened = why;
+Status CollectionState::discard_image(View& view, const Status& why) {
+  view.opened = why.code() == Code::incompatible ? Opened::rebuilt_stale : Opened::rebuilt_damaged;
+  view.image = why;
   if (database_->options().read_only) return Status();
   std::error_code error;
   std::filesystem::remove(image_path(), error);
@@ -246,6 +252,13 @@ Status CollectionState::rebuild(View& view, const store::Counters& counters) {
   view.engine = std::move(*engine);
 
   Rows rows(options_.index.scalar, options_.index.dimension);
+  const RebuildProgress& progress = database_->options().rebuild_progress;
+  const auto show = [&](std::uint64_t rows) {
+    if (progress.call != nullptr && counters.live != 0) {
+      progress.call(progress.context, name_, rows, counters.live);
+    }
+  };
+  show(0);
   std::uint64_t done = 0;
   Key first = 0;
   while (done < counters.live) {
@@ -265,6 +278,7 @@ Status CollectionState::rebuild(View& view, const store::Counters& counters) {
     const std::uint64_t sequence = done == counters.live ? counters.sequence : done;
     status = rows.publish(*view.engine, sequence, database_->options().threads);
     if (!status.ok()) return status;
+    show(done);
   }
   if (done != counters.live) {
     return Status(Code::corruption, "the store counts {a} vectors and holds {b}", counters.live,
