@@ -66,7 +66,7 @@ struct VerifyReport {
   double recall_at_10 = 1;         // of those searches, at the collection's ef
 };
 
-using Payload = std::span<const std::byte>;  // opaque bytes, up to 2^32 - 1; empty: none
+using Payload = std::span<const std::byte>;  // opaque bytes, up to 2^32 - 5; empty: none
 
 class SKERRY_API Collection {
  public:

@@ -17,7 +17,7 @@
 namespace skerry {
 namespace {
 
-constexpr std::uint64_t kPayloadBytesMax = (std::uint64_t{1} << 32) - 1;
+constexpr std::uint64_t kPayloadBytesMax = (std::uint64_t{1} << 32) - 5;
 
 // An image is due when the log has so many changes, or an eighth as many as there are live vectors,
 // and the last one was written at least twenty times as long ago as it took. See docs/adr/0005.
@@ -187,7 +187,7 @@ Status CollectionState::check_rows(const Request& request, bool single) const no
   }
   for (std::size_t i = 0; i < request.payloads.size(); ++i) {
     if (request.payloads[i].size() <= kPayloadBytesMax) continue;
-    return Status(Code::invalid_argument, "row {b}: a payload has at most 2^32 - 1 bytes", 0, i);
+    return Status(Code::invalid_argument, "row {b}: a payload has at most 2^32 - 5 bytes", 0, i);
   }
   return single ? engine().check(request.vectors.row(0)) : engine().check(request.vectors);
 }

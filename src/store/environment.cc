@@ -11,9 +11,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <new>
 #include <utility>
 
+#include "base/codec.h"
+#include "base/crc32c.h"
 #include "base/files.h"
 #include "store/survey.h"
 
@@ -28,6 +31,7 @@ constexpr const char* kNotAStore = "not a Skerry store";
 constexpr const char* kOlder =
     "the store has format {a}, ours is {b}: open it once for writing, and it is brought up to date";
 constexpr std::size_t kPageHeaderBytes = 16;  // LMDB's
+constexpr std::uint32_t kVersionOfSums = 2;   // the first with checksums
 
 MDB_val val_of(Bytes bytes) noexcept {
   return {bytes.size(), const_cast<std::byte*>(bytes.data())};
@@ -38,6 +42,40 @@ Bytes bytes_of(const MDB_val& val) noexcept {
 
 bool is_map_full(Status status) noexcept {
   return status.text() == kMapFull;
+}
+
+// What stands behind the values of a table.
+std::size_t sum_bytes(Table table, std::uint32_t version) noexcept {
+  return version < kVersionOfSums || table == Table::vectors ? 0 : kSumBytes;
+}
+
+std::uint32_t sum_of(Table table, Bytes key, Bytes value) noexcept {
+  const auto number = static_cast<std::byte>(table);
+  return crc32c(value, crc32c(key, crc32c(Bytes(&number, 1))));
+}
+
+// The value without its checksum, if that is right.
+Result<Bytes> without_sum(Table table, std::uint32_t version, Bytes key, Bytes value) noexcept {
+  const std::size_t extra = sum_bytes(table, version);
+  if (extra == 0) return value;
+  if (value.size() >= extra) {
+    const Bytes content = value.first(value.size() - extra);
+    if (get_le<std::uint32_t>(content.data() + content.size()) == sum_of(table, key, content)) {
+      return content;
+    }
+  }
+  return Status(Code::corruption, "a record of table {a} of the store is damaged",
+                static_cast<std::uint64_t>(table));
+}
+
+// Of the format's record, which was read with whatever stands behind it. A newer version may have
+// another length.
+bool is_whole(Bytes bytes, const Format& format) noexcept {
+  if (format.version == 0) return false;
+  if (bytes.size() == kFormatBytes + kSumBytes) {
+    return without_sum(Table::meta, kVersionOfSums, store::bytes_of("format"), bytes).ok();
+  }
+  return format.version > kVersion || (format.version == 1 && bytes.size() == kFormatBytes);
 }
 
 // Closes a descriptor at the end of a block.
@@ -112,17 +150,40 @@ Result<Bytes> Transaction::get(Table table, Bytes key) const noexcept {
   MDB_val k = val_of(key);
   MDB_val v = {};
   const int error = mdb_get(txn_, tables_[static_cast<std::size_t>(table)], &k, &v);
+  if (error == MDB_NOTFOUND) {
+    const Status status = check_around(table, key);
+    if (!status.ok()) return status;
+  }
   if (error != 0) return status_of_lmdb(error);
-  return bytes_of(v);
+  return without_sum(table, version_, key, bytes_of(v));
+}
+
+// A bit that turns over in a key leaves the row where it was, or puts the table out of order, which
+// the survey sees. So when a key is not found, its row may be the one that stands before or behind
+// its place: then that one's checksum is wrong.
+Status Transaction::check_around(Table table, Bytes key) const noexcept {
+  if (sum_bytes(table, version_) == 0) return Status();
+  Cursor cursor(*this, table);
+  const auto check = [&](bool found) { return found ? cursor.value().status() : cursor.status(); };
+  const Status behind = check(cursor.seek(key));
+  return behind.ok() ? check(cursor.back()) : behind;
 }
 
 Status Transaction::put(Table table, Bytes key, Bytes value) noexcept {
-  MDB_val k = val_of(key);
-  MDB_val v = val_of(value);
-  return status_of_lmdb(mdb_put(txn_, tables_[static_cast<std::size_t>(table)], &k, &v, 0));
+  const Result<Room> room = reserve(table, key, value.size());
+  if (!room.ok()) return room.error();
+  if (!value.empty()) std::memcpy(room->bytes, value.data(), value.size());
+  seal(table, key, *room, value.size());
+  return Status();
+}
+
+void Transaction::seal(Table table, Bytes key, const Room& room, std::size_t size) const noexcept {
+  if (sum_bytes(table, version_) == 0) return;
+  put_le(room.bytes + size, sum_of(table, key, Bytes(room.bytes, size)));
 }
 
 Result<Transaction::Room> Transaction::reserve(Table table, Bytes key, std::size_t size) noexcept {
+  size += sum_bytes(table, version_);
   MDB_val k = val_of(key);
   MDB_val v = {size, nullptr};
   const unsigned dbi = tables_[static_cast<std::size_t>(table)];
@@ -152,7 +213,8 @@ std::uint32_t Transaction::value_bytes_of_page() const noexcept {
 
 // -- Cursor ---------------------------------------------------------------------------------------
 
-Cursor::Cursor(const Transaction& transaction, Table table) noexcept {
+Cursor::Cursor(const Transaction& transaction, Table table) noexcept
+    : table_(table), version_(transaction.version_) {
   status_ = status_of_lmdb(mdb_cursor_open(
       transaction.txn_, transaction.tables_[static_cast<std::size_t>(table)], &cursor_));
 }
@@ -161,11 +223,11 @@ Cursor::~Cursor() {
   if (cursor_ != nullptr) mdb_cursor_close(cursor_);
 }
 
-bool Cursor::move(Bytes from, bool seeking) noexcept {
+bool Cursor::move(Bytes from, int how) noexcept {
   if (!status_.ok()) return false;
   MDB_val k = val_of(from);
   MDB_val v = {};
-  const int error = mdb_cursor_get(cursor_, &k, &v, seeking ? MDB_SET_RANGE : MDB_NEXT);
+  const int error = mdb_cursor_get(cursor_, &k, &v, static_cast<MDB_cursor_op>(how));
   if (error != 0) {
     if (error != MDB_NOTFOUND) status_ = status_of_lmdb(error);
     return false;
@@ -175,11 +237,18 @@ bool Cursor::move(Bytes from, bool seeking) noexcept {
   return true;
 }
 
+Result<Bytes> Cursor::value() const noexcept {
+  return without_sum(table_, version_, key_, value_);
+}
+
 bool Cursor::seek(Bytes from) noexcept {
-  return move(from, true);
+  return move(from, MDB_SET_RANGE);
 }
 bool Cursor::next() noexcept {
-  return move({}, false);
+  return move({}, MDB_NEXT);
+}
+bool Cursor::back() noexcept {
+  return move({}, MDB_PREV);
 }
 
 bool Cursor::starts_with(Bytes prefix) const noexcept {
@@ -272,7 +341,8 @@ Status Environment::open_tables(bool make) const noexcept {
   MDB_txn* txn = nullptr;
   int error = mdb_txn_begin(env_, nullptr, options_.read_only ? MDB_RDONLY : 0, &txn);
   if (error != 0) return status_of_lmdb(error);
-  Transaction transaction(txn, tables_);
+  // The format is read as it stands, before its version is known.
+  Transaction transaction(txn, tables_, make ? format_.version : 1);
   Status status;
   std::size_t count = kTableNames.size();
   for (std::size_t i = 0; i < count && status.ok(); ++i) {
@@ -295,6 +365,8 @@ Status Environment::open_tables(bool make) const noexcept {
       status = bytes.error();
     } else if (!bytes.ok() || !decode(*bytes, format_)) {
       status = Status(Code::incompatible, kNotAStore);
+    } else if (!is_whole(*bytes, format_)) {
+      status = Status(Code::corruption, "the store's format record is damaged");
     } else if (format_.version > kVersion) {
       status = Status(Code::incompatible,
                       "the store was made by a newer version of Skerry (format {a}, ours is {b})",
@@ -303,6 +375,7 @@ Status Environment::open_tables(bool make) const noexcept {
       status = Status(Code::incompatible, kOlder, format_.version, options_.version);
     }
     if (format_.version == 1) count = static_cast<std::size_t>(Table::places);
+    transaction.version_ = format_.version;
   }
   if (status.ok() && make) {
     status = transaction.put(Table::counters, CollectionKey(0), encode(Counters()));
@@ -394,7 +467,7 @@ Status Environment::read(FunctionRef<Status(const Transaction&)> work) const {
     MDB_txn* txn;
     ~End() { environment.end_read(txn); }
   } end{*this, txn};
-  return work(Transaction(txn, tables_));
+  return work(Transaction(txn, tables_, format_.version));
 }
 
 Status Environment::write(FunctionRef<Status(Transaction&)> work) {
@@ -412,7 +485,7 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
     int error = mdb_txn_begin(env_, nullptr, 0, &open.txn);
     if (error != 0) return status_of_lmdb(error);
     const std::size_t number = mdb_txn_id(open.txn);
-    Transaction transaction(open.txn, tables_);
+    Transaction transaction(open.txn, tables_, format_.version);
     status = work(transaction);
     if (status.ok()) {
       error = mdb_txn_commit(std::exchange(open.txn, nullptr));

@@ -55,20 +55,27 @@ Status status_of_lmdb(int error) noexcept;
 
 // A reader's snapshot, or one write. Bytes that it hands out are LMDB's own pages: good until the
 // transaction ends or writes again.
+//
+// LMDB has no checksums. Behind each value we keep one, of table, key and value (schema.h), except
+// in `vectors`, whose rows have their own: it is written here, and checked and cut off here.
 class Transaction {
  public:
-  // not_found when there is no such row.
+  // not_found when there is no such row; corruption when its checksum is wrong, or that of a row
+  // that may have been it.
   Result<Bytes> get(Table table, Bytes key) const noexcept;
 
   Status put(Table table, Bytes key, Bytes value) noexcept;
 
-  // Room of `size` bytes for the row's value inside the page, to be filled before the next call;
-  // `fresh` when the row was not there before.
+  // Room of `size` bytes for the row's value inside the page, to be filled and sealed before the
+  // next call; `fresh` when the row was not there before.
   struct Room {
     std::byte* bytes = nullptr;
     bool fresh = false;
   };
   Result<Room> reserve(Table table, Bytes key, std::size_t size) noexcept;
+
+  // Writes the checksum of a row that was reserved with these, and then filled.
+  void seal(Table table, Bytes key, const Room& room, std::size_t size) const noexcept;
 
   // Whether there was such a row.
   Result<bool> remove(Table table, Bytes key) noexcept;
@@ -79,10 +86,14 @@ class Transaction {
  private:
   friend class Cursor;
   friend class Environment;
-  Transaction(MDB_txn* txn, const unsigned* tables) noexcept : txn_(txn), tables_(tables) {}
+  Status check_around(Table table, Bytes key) const noexcept;
+
+  Transaction(MDB_txn* txn, const unsigned* tables, std::uint32_t version) noexcept
+      : txn_(txn), tables_(tables), version_(version) {}
 
   MDB_txn* txn_;
   const unsigned* tables_;  // LMDB's numbers for the tables, by Table
+  std::uint32_t version_;   // of the store: version 1 had no checksums
 };
 
 // Walks a table in the order of its keys. Must not outlive its transaction.
@@ -97,11 +108,15 @@ class Cursor {
   bool seek(Bytes from) noexcept;
   bool next() noexcept;
 
+  // To the row before; to the last one when seek() found none.
+  bool back() noexcept;
+
   // To the last row whose key begins with `prefix`'s bytes, of a table of fixed-width keys.
   bool starts_with(Bytes prefix) const noexcept;
 
   Bytes key() const noexcept { return key_; }
-  Bytes value() const noexcept { return value_; }
+  // corruption when the row's checksum is wrong.
+  Result<Bytes> value() const noexcept;
 
   // Removes the row that it stands on; next() then goes to the row after it.
   Status remove() noexcept;
@@ -110,11 +125,13 @@ class Cursor {
   Status status() const noexcept { return status_; }
 
  private:
-  bool move(Bytes from, bool seeking) noexcept;
+  bool move(Bytes from, int how) noexcept;  // an MDB_cursor_op
 
+  Table table_;
+  std::uint32_t version_;
   MDB_cursor* cursor_ = nullptr;
   Bytes key_;
-  Bytes value_;
+  Bytes value_;  // with its checksum
   Status status_;
 };
 

@@ -13,7 +13,7 @@
 //   counters     u32 collection                        Counters, 64 bytes
 //   vectors      u32 collection, u64 number            a page of the collection's heap (heap.h)
 //   places       u32 collection, u64 key               u64 row in the heap
-//   payloads     u32 collection, u64 key               the payload, 1 to 2^32-1 bytes
+//   payloads     u32 collection, u64 key               the payload, 1 to 2^32-5 bytes
 //   names        u32 collection, 1-480 bytes of key    u64 id
 //   names_by_id  u32 collection, u64 id                the 1-480 bytes of the key
 //   log          u32 collection, u64 sequence          LogRecord
@@ -21,6 +21,9 @@
 //
 // A collection with byte-string keys gives each key an id, 1, 2, 3 ..., never used twice; the id is
 // the `key` of its rows in places, payloads and log, and in the heap.
+//
+// Behind each value, except those of `vectors`, stands a u32: the CRC-32C of the table's number
+// (u8, of `Table` below), the key and the value.
 //
 //   Format                                    CollectionRecord
 //    0  12  "skerry store"                     0  u32  id
@@ -51,7 +54,8 @@
 // Versions: the number in Format is raised when an older Skerry would misread a store; a store with
 // a higher number than ours is refused, one with a lower number is written anew (upgrade.h). Zero
 // fields are room for what comes, and are checked by nobody. In version 1 there was no table
-// `places`, and `vectors` held the vector itself under u32 collection, u64 key.
+// `places`, `vectors` held the vector itself under u32 collection, u64 key, and there were no
+// checksums.
 #pragma once
 
 #include <array>
@@ -97,6 +101,7 @@ inline constexpr std::size_t kFormatBytes = 48;
 inline constexpr std::size_t kCollectionBytes = 64;
 inline constexpr std::size_t kCountersBytes = 64;
 inline constexpr std::size_t kLogHeadBytes = 8;
+inline constexpr std::size_t kSumBytes = 4;        // behind each value
 inline constexpr std::size_t kNameBytesMax = 255;  // of a collection's name
 static_assert(kMagic.size() == 12);
 

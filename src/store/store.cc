@@ -96,7 +96,9 @@ Status Reading::each_collection(
   Cursor cursor(transaction_, Table::collections);
   for (bool found = cursor.next(); found; found = cursor.next()) {
     CollectionRecord record;
-    if (!decode(cursor.value(), record)) return damaged("the record of a collection is damaged");
+    const Result<Bytes> value = cursor.value();
+    if (!value.ok()) return value.error();
+    if (!decode(*value, record)) return damaged("the record of a collection is damaged");
     if (!visit(text_of(cursor.key()), record)) break;
   }
   return cursor.status();
@@ -109,7 +111,9 @@ Status Reading::each_record(Table table, std::uint32_t collection, std::uint64_t
   bool found = cursor.seek(RowKey(collection, first));
   for (; found && cursor.starts_with(prefix); found = cursor.next()) {
     if (cursor.key().size() != sizeof(RowKey)) return damaged("a key of the store is damaged");
-    const Result<bool> more = visit(row_number(cursor.key()), cursor.value());
+    const Result<Bytes> value = cursor.value();
+    if (!value.ok()) return value.error();
+    const Result<bool> more = visit(row_number(cursor.key()), *value);
     if (!more.ok()) return more.error();
     if (!*more) break;
   }
@@ -198,6 +202,7 @@ Status Commit::put_payload(Key key, Bytes payload, bool fresh) {
   const Result<Transaction::Room> room = transaction_.reserve(Table::payloads, row, payload.size());
   if (!room.ok()) return room.error();
   std::memcpy(room->bytes, payload.data(), payload.size());
+  transaction_.seal(Table::payloads, row, *room, payload.size());
   if (room->fresh) ++counters().payloads;
   return Status();
 }
@@ -241,12 +246,14 @@ Result<std::uint64_t> Commit::log(LogKind kind, std::span<const Key> keys) {
   now.sequence += keys.size();
   now.log_entries += keys.size();
   changes_ += keys.size();
-  const Result<Transaction::Room> room = transaction_.reserve(
-      Table::log, RowKey(collection_, now.sequence), kLogHeadBytes + keys.size() * sizeof(Key));
+  const RowKey row(collection_, now.sequence);
+  const std::size_t size = kLogHeadBytes + keys.size() * sizeof(Key);
+  const Result<Transaction::Room> room = transaction_.reserve(Table::log, row, size);
   if (!room.ok()) return room.error();
   Writer writer(room->bytes);
   writer.put(static_cast<std::uint64_t>(kind));
   for (const Key key : keys) writer.put(key);
+  transaction_.seal(Table::log, row, *room, size);
   return now.sequence;
 }
 
@@ -375,6 +382,9 @@ Status Store::finish_drops() {
   const Status status = environment_->read([&](const Transaction& transaction) {
     Cursor cursor(transaction, Table::dropped);
     for (bool found = cursor.next(); found; found = cursor.next()) {
+      // A number that is wrong would take the rows of another collection.
+      const Result<Bytes> value = cursor.value();
+      if (!value.ok()) return value.error();
       if (cursor.key().size() != sizeof(CollectionKey)) {
         return damaged("a key of the store is damaged");
       }
@@ -411,7 +421,9 @@ Status Store::trim_log(std::uint32_t collection, std::uint64_t through) {
             done = false;
             break;
           }
-          keys += (cursor.value().size() - kLogHeadBytes) / sizeof(Key);
+          const Result<Bytes> value = cursor.value();
+          if (!value.ok()) return value.error();
+          keys += (value->size() - kLogHeadBytes) / sizeof(Key);
           counters.trimmed = sequence;
           const Status removed = cursor.remove();
           if (!removed.ok()) return removed;

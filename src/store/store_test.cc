@@ -497,6 +497,31 @@ TEST(Store, AWipedPageIsCorruptionOrUnused) {
   EXPECT_GE(refused, 75U);  // the leaves of the vectors alone
 }
 
+TEST(Store, ATurnedBitInAPayloadOrInItsKeyIsCorruptionAndNotAnAbsentPayload) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  {
+    const auto store = opened(folder.path());
+    ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+    ASSERT_TRUE(put(*store, 1, {5, 7, 9}, 16, 'a', bytes_of("payload")).ok());
+  }
+  std::ifstream file(folder / "data.mdb", std::ios::binary);
+  const std::string whole(std::istreambuf_iterator<char>(file), {});
+  // A row as LMDB keeps it: the value right behind the key.
+  const std::size_t row = whole.find(std::string("\0\0\0\1\0\0\0\0\0\0\0\7payload", 19));
+  ASSERT_NE(row, std::string::npos);
+  for (const std::size_t at : {std::size_t{11}, std::size_t{12}, std::size_t{18}}) {
+    TestFolder bent;
+    std::string bytes = whole;
+    bytes[row + at] ^= 1;
+    std::ofstream(bent / "data.mdb", std::ios::binary) << bytes;
+    const auto store = opened(bent.path());
+    const Status status =
+        store->read([](const Reading& reading) { return reading.payload(1, 7).status(); });
+    EXPECT_EQ(status.code(), Code::corruption) << "byte " << at << ": " << status.message();
+  }
+}
+
 TEST(Store, AnotherProgramsEnvironmentIsIncompatible) {
   TestFolder folder;
   MDB_env* env = nullptr;

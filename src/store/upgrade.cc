@@ -3,8 +3,8 @@
 //   version 1   vectors: u32 collection, u64 key -> the vector; there is no table `places`
 //   version 2   vectors and places: heap.h
 //
-// Everything else is the same and is copied. A collection whose drop was not finished is left
-// behind.
+// Everything else is copied, and gets its checksums. A collection whose drop was not finished is
+// left behind.
 #include "store/upgrade.h"
 
 #include <algorithm>
@@ -42,8 +42,10 @@ Status each_batch(const Transaction& old, Table table, Bytes prefix, Take take) 
   std::size_t bytes = 0;
   bool found = cursor.seek(prefix);
   while (found && cursor.starts_with(prefix)) {
-    batch.push_back({cursor.key(), cursor.value()});
-    bytes += cursor.value().size();
+    const Result<Bytes> value = cursor.value();
+    if (!value.ok()) return value.error();
+    batch.push_back({cursor.key(), *value});
+    bytes += value->size();
     found = cursor.next();
     if (batch.size() < kRecordsAtOnce && bytes < kBytesAtOnce) continue;
     const Status status = take(batch);
