@@ -568,7 +568,7 @@ TEST_F(FolderTest, WhatHadReturnedSurvivesKillNineAndNothingIsHalf) {
     std::uint64_t acknowledged = 0, seen = 0;
     const std::uint64_t enough = 20 + random_() % 90;
     while (seen < enough && ::read(pipe[0], &acknowledged, 8) == 8) ++seen;
-    EXPECT_ERROR(Database::open(folder_), Code::busy);  // one process at a time
+    EXPECT_OK(Database::open(folder_, {.read_only = true}));  // others may look on
     ::kill(child, SIGKILL);
     while (::read(pipe[0], &acknowledged, 8) == 8) ++seen;
     ::close(pipe[0]);

@@ -5,7 +5,8 @@
 // view of it, saved as an image now and then; deleting every image is safe.
 //
 // A Collection is a handle: copy it, keep it, let it go. Handles of one collection share one index.
-// After drop() of the collection or close() of the database every call on it returns `closed`.
+// After drop() of the collection, here or in another process, or close() of the database every call
+// on it returns `closed`.
 //
 // Threads: every method from any thread at once. Searches never wait for writers. Writes of several
 // threads are committed in groups, one transaction and one sync for all that wait.

@@ -5,9 +5,16 @@
 //   docs->upsert(7, vector);               // durable when it returns
 //
 // The folder: `store/` holds the LMDB environment, the only truth; `images/` holds what can be
-// made again. One process opens a database at a time; a second open, there or here, is `busy`.
+// made again; `lock` and `shared` let processes know of each other.
 //
-// Threads: every method from any thread at once. After fork() the child's calls return `closed`.
+// Processes: any number may have a database open, for reading and for writing, and each sees what
+// the others have committed at its next call. A second open in the same process is `busy`; so is
+// any open while another process compacts, after some seconds. A read_only open of a folder that
+// cannot be written keeps writers out, and Durability::none other writers. docs/concurrency.md says
+// how.
+//
+// Threads: every method from any thread at once. After fork() the child's calls return `closed`; it
+// may open the database itself.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +38,17 @@ struct DatabaseStats {
   std::uint64_t map_bytes = 0;         // address space of the store
   std::uint64_t store_used_bytes = 0;  // pages in use
   std::uint64_t store_disk_bytes = 0;  // blocks the file system has given to the store
+  std::uint64_t store_file_bytes = 0;  // the store file's length: more than its blocks when sparse
   std::uint64_t image_disk_bytes = 0;
   std::uint64_t commits = 0;   // transactions since open
   std::uint64_t grown = 0;     // times the map grew since open
-  std::uint64_t sequence = 0;  // of the last committed change
+  std::uint64_t sequence = 0;  // of the last committed change, of all processes
+  // Read transactions, which live for the length of a call and keep old pages from being used
+  // again. Searches make none, but for taking up what other processes have written.
+  std::uint64_t readers = 0;        // now, of all processes, without this call
+  std::uint64_t max_readers = 0;    // the first process to open decides
+  std::uint64_t stale_readers = 0;  // of processes that were killed, cleared since open
+  std::uint64_t oldest_reader = 0;  // age of the oldest, in transactions committed since
 };
 
 class SKERRY_API Database {
@@ -70,7 +84,8 @@ class SKERRY_API Database {
   Status backup(const std::filesystem::path& folder) const;
 
   // Gives the store's free pages back to the file system: writes a compacted copy beside it, syncs
-  // and renames it into place. Readers and writers wait for the switch.
+  // and renames it into place. Readers and writers wait for the switch. busy while another process
+  // has the database open.
   Status compact();
 
   // Saves images of what changed, syncs and lets go. Every handle returns `closed` from then on.

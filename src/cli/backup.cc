@@ -18,7 +18,7 @@ struct Backup {
   std::string folder;
 
   void run() {
-    Database database = open_database(place);
+    Database database = open_to_read(place);
     const bool was_there = std::filesystem::exists(folder);
     {
       const LeaveOnInterrupt leave([this, was_there] {

@@ -138,6 +138,12 @@ Database open_database(const Place& place, bool create, Durability durability) {
   return take(Database::open(place.database, options), place.database);
 }
 
+Database open_to_read(const Place& place) {
+  DatabaseOptions options;
+  options.read_only = true;
+  return take(Database::open(place.database, options), place.database);
+}
+
 Collection open_collection(Database& database, const Place& place) {
   return take(database.open_collection(place.collection), "collection " + place.collection);
 }

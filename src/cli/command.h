@@ -40,6 +40,8 @@ struct CreateOptions {
 // Fails (kNotFound) when there is none, unless `create`.
 Database open_database(const Place& place, bool create = false,
                        Durability durability = Durability::commit);
+// For commands that only read: they work beside a running writer and keep nobody out.
+Database open_to_read(const Place& place);
 Collection open_collection(Database& database, const Place& place);
 
 // An option whose words are those of an enum.

@@ -37,7 +37,7 @@ struct Export {
     if (json_wanted() && output.path == "-") {
       fail(kUsage, "--json answers on standard output, which the vectors take");
     }
-    Database database = open_database(place);
+    Database database = open_to_read(place);
     Collection collection = open_collection(database, place);
     const CollectionOptions options = take(collection.options(), place.collection);
     const KeyList keys = only.empty() ? all_keys(collection, options.byte_keys)

@@ -23,7 +23,7 @@ struct Get {
   void run() {
     catch_interrupts();
     wanted.require();
-    Database database = open_database(place);
+    Database database = open_to_read(place);
     Collection collection = open_collection(database, place);
     const CollectionOptions options = take(collection.options(), place.collection);
     const KeyList keys = wanted.read(options.byte_keys);

@@ -59,7 +59,7 @@ struct Search {
     }
     if (!format.empty()) input.format = formats::parse_format(format);
     input.stop_fd = stop_fd();
-    Database database = open_database(place);
+    Database database = open_to_read(place);
     Collection collection = open_collection(database, place);
     collection_options = take(collection.options(), place.collection);
     const bool names = collection_options.byte_keys;

@@ -14,7 +14,7 @@ struct Stats {
   Place place;
 
   void run() {
-    Database database = open_database(place);
+    Database database = open_to_read(place);
     const auto names = place.collection.empty() ? take(database.list(), place.database)
                                                 : std::vector<std::string>{place.collection};
     Json collections = Json::array();
@@ -50,6 +50,10 @@ struct Stats {
                          {"map_bytes", stats.map_bytes},
                          {"store_used_bytes", stats.store_used_bytes},
                          {"store_disk_bytes", stats.store_disk_bytes},
+                         {"store_file_bytes", stats.store_file_bytes},
+                         {"readers", stats.readers},
+                         {"max_readers", stats.max_readers},
+                         {"oldest_reader", stats.oldest_reader},
                          {"image_disk_bytes", stats.image_disk_bytes},
                          {"sequence", stats.sequence},
                          {"collections", collections}});
@@ -58,6 +62,8 @@ struct Stats {
                  {"collections", with_commas(stats.collections)},
                  {"store", fmt::format("{} on disk, {} in use", human_bytes(stats.store_disk_bytes),
                                        human_bytes(stats.store_used_bytes))},
+                 {"readers", fmt::format("{} of {}", with_commas(stats.readers),
+                                         with_commas(stats.max_readers))},
                  {"images", human_bytes(stats.image_disk_bytes) + " on disk"},
                  {"sequence", with_commas(stats.sequence)}});
     if (!names.empty()) {

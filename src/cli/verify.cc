@@ -18,7 +18,7 @@ struct Verify {
 
   void run() {
     const LeaveOnInterrupt leave([] {});
-    Database database = open_database(place);
+    Database database = open_to_read(place);
     const auto names = place.collection.empty() ? take(database.list(), place.database)
                                                 : std::vector<std::string>{place.collection};
     bool clean = true;

@@ -13,6 +13,7 @@
 #include "base/fork.h"
 #include "db/calls.h"
 #include "db/database_state.h"
+#include "db/folder_lock.h"
 
 namespace skerry {
 namespace {
@@ -76,6 +77,7 @@ Status no_memory() noexcept {
 CollectionState::CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
                                  const CollectionOptions& options)
     : database_(std::move(database)),
+      counter_(database_->counter()),
       name_(name),
       generation_(fork_generation()),
       options_(options) {
@@ -88,13 +90,18 @@ CollectionState::CollectionState(std::shared_ptr<DatabaseState> database, std::s
 
 CollectionState::~CollectionState() {
   // In a forked child the index's memory is a copy, and its locks may be held by nobody.
-  if (generation_ == fork_generation()) delete view_.load(std::memory_order_relaxed);
+  if (generation_ == fork_generation()) {
+    delete view_.load(std::memory_order_relaxed);
+  } else {
+    for (OldView& old : retired_) static_cast<void>(old.view.release());
+  }
 }
 
 Result<std::shared_ptr<CollectionState>> CollectionState::create(
     const std::shared_ptr<DatabaseState>& database, std::string_view name,
     const CollectionOptions& options) {
   std::shared_ptr<CollectionState> state(new CollectionState(database, name, options));
+  state->caught_up_ = state->counter_.count_others();
   auto view = std::make_unique<View>();
   Result<std::unique_ptr<Engine>> engine =
       Engine::create(state->options_.index, options.byte_keys ? view->book.order() : KeyOrder());
@@ -110,12 +117,12 @@ Result<std::shared_ptr<CollectionState>> CollectionState::open(
     const store::CollectionRecord& record) {
   std::shared_ptr<CollectionState> state(new CollectionState(database, name, record.options));
   state->id_ = record.id;
-  auto view = std::make_unique<View>();
-  const Status status = state->recover(*view);
-  if (!status.ok()) return status;
-  state->image_due_at_ = entries_before_image(view->engine->size());
-  const bool has_unverified_rows = view->engine->has_unverified_rows();
-  state->view_ = view.release();
+  state->caught_up_ = state->counter_.count_others();  // before the store is looked at
+  Result<std::unique_ptr<View>> view = state->recover();
+  if (!view.ok()) return view.error();
+  state->image_due_at_ = entries_before_image((*view)->engine->size());
+  const bool has_unverified_rows = (*view)->engine->has_unverified_rows();
+  state->view_ = view->release();
   if (has_unverified_rows) database->images_keeper().call(state);
   return state;
 }
@@ -216,6 +223,8 @@ void CollectionState::admit(Request& request) noexcept {
   request.admitted = false;
   request.status = sealed_ ? closed() : alive();
   if (!request.status.ok()) return;
+  const std::lock_guard lock(view_mutex_);
+  release_retired();
   view().book.reclaim();
   if (request.kind != Request::Kind::remove) {
     try {
@@ -223,13 +232,45 @@ void CollectionState::admit(Request& request) noexcept {
     } catch (const std::bad_alloc&) {
       request.status = no_memory();
     }
+    if (request.status.ok()) reserved_ += request.rows();
   }
   request.admitted = request.status.ok();
 }
 
 void CollectionState::give_up(Request& request) noexcept {
-  if (request.admitted && request.kind != Request::Kind::remove) engine().release(request.rows());
+  if (request.admitted && request.kind != Request::Kind::remove) {
+    const std::lock_guard lock(view_mutex_);
+    engine().release(request.rows());
+    reserved_ -= request.rows();
+  }
   request.admitted = false;
+}
+
+// With the engine at the store's number nobody moves the view until our commit stands: there is
+// nothing to take up, and while the transaction is open no other process can commit.
+Status CollectionState::begin_commit(store::Commit& commit) {
+  const Status behind(Code::busy, "another process has written");
+  const Result<bool> ours = commit.is_named(name_, id_);
+  if (!ours.ok()) return ours.error();
+  if (!*ours) return behind;
+  const Status status = commit.turn_to(id_);
+  if (!status.ok()) return status;
+  // Only tried: who holds it may be waiting for the store's writer, and that is we.
+  const std::unique_lock lock(view_mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || commit.sequence() != engine().sequence()) return behind;
+  leading_ = Leading::writing;
+  commit_from_ = commit_to_ = commit.sequence();
+  return status;
+}
+
+void CollectionState::end_commit(bool committed) noexcept {
+  const std::lock_guard lock(view_mutex_);
+  leading_ = committed && leading_ == Leading::writing ? Leading::committed : Leading::no;
+  landed_.notify_all();
+}
+
+void CollectionState::end_publish() noexcept {
+  end_commit(false);
 }
 
 Status CollectionState::write_rows(store::Commit& commit, Request& request, bool alone) {
@@ -259,7 +300,7 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
     view().book.reserve(commit_fresh, commit_gone);
     if (request.removed == 0) return Status();
     const Result<std::uint64_t> sequence = commit.log(store::LogKind::removals, request.numbers());
-    if (sequence.ok()) request.sequence = *sequence;
+    if (sequence.ok()) request.sequence = commit_to_ = *sequence;
     return sequence.status();
   }
 
@@ -308,11 +349,13 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
     if (!status.ok()) return status;
   }
   const Result<std::uint64_t> sequence = commit.log(store::LogKind::upserts, keys);
-  if (sequence.ok()) request.sequence = *sequence;
+  if (sequence.ok()) request.sequence = commit_to_ = *sequence;
   return sequence.status();
 }
 
 void CollectionState::publish(Request& request) noexcept {
+  const std::lock_guard lock(view_mutex_);
+  if (request.kind != Request::Kind::remove) reserved_ -= request.rows();
   if (request.sequence == 0) return;
   for (KeyRecordPtr& record : request.fresh) view().book.add(std::move(record));
   const bool removal = request.kind == Request::Kind::remove;
@@ -327,11 +370,13 @@ void CollectionState::publish(Request& request) noexcept {
 // -- reading --------------------------------------------------------------------------------------
 
 bool CollectionState::contains(Key key) const noexcept {
+  static_cast<void>(keep_up());  // no way to tell an error: the answer is what was last read
   EpochGuard guard;
   return alive().ok() && !options_.byte_keys && engine().contains(key);
 }
 
 bool CollectionState::contains(std::string_view name) const noexcept {
+  static_cast<void>(keep_up());  // no way to tell an error: the answer is what was last read
   EpochGuard guard;
   if (!alive().ok() || !options_.byte_keys) return false;
   const View& view = this->view();
@@ -340,20 +385,23 @@ bool CollectionState::contains(std::string_view name) const noexcept {
 }
 
 std::uint64_t CollectionState::size() const noexcept {
+  static_cast<void>(keep_up());  // no way to tell an error: the answer is what was last read
   EpochGuard guard;
   return alive().ok() ? engine().size() : 0;
 }
 
 Status CollectionState::get(Key key, std::span<float> out) const noexcept {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(false);
   return status.ok() ? engine().get(key, out) : status;
 }
 
 Status CollectionState::get(std::string_view name, std::span<float> out) const noexcept {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(true);
   if (!status.ok()) return status;
   const View& view = this->view();
@@ -363,15 +411,17 @@ Status CollectionState::get(std::string_view name, std::span<float> out) const n
 }
 
 Status CollectionState::get_bytes(Key key, std::span<std::byte> out) const noexcept {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(false);
   return status.ok() ? engine().get_bytes(key, out) : status;
 }
 
 Status CollectionState::get_bytes(std::string_view name, std::span<std::byte> out) const noexcept {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(true);
   if (!status.ok()) return status;
   const View& view = this->view();
@@ -395,7 +445,8 @@ Result<std::size_t> CollectionState::payload_of(const store::Reading& reading, K
 }
 
 Result<std::size_t> CollectionState::get_payload(Key key, std::span<std::byte> out) const {
-  Status status = alive();
+  Status status = keep_up();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(false);
   if (!status.ok()) return status;
   Result<std::size_t> size = std::size_t{0};
@@ -408,7 +459,8 @@ Result<std::size_t> CollectionState::get_payload(Key key, std::span<std::byte> o
 
 Result<std::size_t> CollectionState::get_payload(std::string_view name,
                                                  std::span<std::byte> out) const {
-  Status status = alive();
+  Status status = keep_up();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(true);
   if (!status.ok()) return status;
   if (name.empty() || name.size() > kMaxKeyBytes) return Status(Code::not_found, "no such key");
@@ -426,8 +478,9 @@ Result<std::size_t> CollectionState::get_payload(std::string_view name,
 }
 
 Status CollectionState::for_each(FunctionRef<bool(Key)> visit) const {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(false);
   if (!status.ok()) return status;
   const VisitScope visiting;
@@ -435,8 +488,9 @@ Status CollectionState::for_each(FunctionRef<bool(Key)> visit) const {
 }
 
 Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit) const {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(true);
   if (!status.ok()) return status;
   const VisitScope visiting;
@@ -449,8 +503,9 @@ Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit)
 
 Result<SearchResult> CollectionState::search(VectorView query, std::span<Hit> hits,
                                              const SearchOptions& options) const {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(false);
   if (status.ok()) status = check_filter(options.filter);
   if (!status.ok()) return status;
@@ -460,8 +515,9 @@ Result<SearchResult> CollectionState::search(VectorView query, std::span<Hit> hi
 Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span<Hit> hits,
                                                    std::span<std::uint32_t> counts,
                                                    const SearchOptions& options) const {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(false);
   if (status.ok()) status = check_filter(options.filter);
   if (!status.ok()) return status;
@@ -478,8 +534,9 @@ void CollectionState::copy_hit(const View& view, const Hit& from, NamedHit& to) 
 template <class Search, class Copy>
 Result<SearchResult> CollectionState::with_names(const SearchOptions& options, std::size_t hits,
                                                  Search search, Copy copy) const try {
+  Status status = keep_up();
   EpochGuard guard;
-  Status status = alive();
+  if (status.ok()) status = alive();
   if (status.ok()) status = check_kind(true);
   if (status.ok()) status = check_filter(options.filter);
   if (!status.ok()) return status;
@@ -562,7 +619,8 @@ ImageTag CollectionState::image_tag() const noexcept {
 }
 
 Status CollectionState::save_image(bool only_if_changed) {
-  Status status = alive();
+  Status status = keep_up();
+  if (status.ok()) status = alive();
   if (!status.ok()) return status;
   if (database_->options().read_only) {
     return Status(Code::read_only, "the database was opened read-only");
@@ -572,33 +630,22 @@ Status CollectionState::save_image(bool only_if_changed) {
   if (!status.ok()) return status;
   const std::lock_guard lock(image_mutex_);
   const std::uint64_t saved = image_sequence_.load(std::memory_order_relaxed);
+  const Pin pin(*this);
   if (only_if_changed && engine().sequence() == saved && !is_image_damaged()) return status;
-  return save_image_now([this] { return alive().ok(); });
+  return save_image_now([this] { return alive().ok(); }, true);
 }
 
-// Under image_mutex_. See database_state.h for the order of the steps. `go_on`: false ends it.
-Status CollectionState::save_image_now(FunctionRef<bool()> go_on) {
+// Under image_mutex_ and a Pin. See database_state.h for the order of the steps. `go_on`: false
+// ends it. When another process is saving one: waits for that, or leaves it at that.
+Status CollectionState::save_image_now(FunctionRef<bool()> go_on, bool wait) {
   const std::int64_t begun = now_ns();
-  const std::uint64_t entries = log_entries_.load(std::memory_order_relaxed);
-  const std::uint64_t mended = engine().mended();
-  std::uint64_t sequence = engine().sequence();
-  Status status;
-  if (database_->options().use_images) {
-    const Result<std::uint64_t> saved = engine().save(image_path(), image_tag(), go_on, [&] {
-      // An image is never ahead of what power loss leaves.
-      return database_->options().durability == Durability::commit
-                 ? Status()
-                 : database_->store().environment().sync();
-    });
-    status = saved.status();
-    if (saved.ok()) sequence = *saved;
-  }
+  ImageLock making;
+  Status status = making.take(database_->folder(), id_, ImageLock::For::making, wait);
   if (status.ok()) {
-    image_sequence_.store(sequence, std::memory_order_relaxed);
-    mended_in_image_.store(mended, std::memory_order_relaxed);
-    status = database_->store().trim_log(id_, sequence);
+    status = place_image(go_on);
+  } else if (status.code() == Code::busy) {
+    status = Status();
   }
-  if (status.ok()) log_entries_.fetch_sub(entries, std::memory_order_relaxed);
   // After a failure the next try waits until as much has been logged again.
   image_due_at_.store(
       log_entries_.load(std::memory_order_relaxed) + entries_before_image(engine().size()),
@@ -619,27 +666,79 @@ bool CollectionState::is_image_damaged() const noexcept {
   return engine().mended() != mended_in_image_.load(std::memory_order_relaxed);
 }
 
+// Whoever puts an image in its place and trims the log behind it keeps others, here and in other
+// processes, from doing it or from choosing an image meanwhile.
+Status CollectionState::place_image(FunctionRef<bool()> go_on) {
+  ImageLock placing;
+  const std::uint64_t entries = log_entries_.load(std::memory_order_relaxed);
+  Engine& engine = this->engine();  // stays while we pin it, even if it is exchanged
+  const std::uint64_t mended = engine.mended();
+  std::uint64_t sequence = engine.sequence();
+  bool dropped = false;
+  bool newer = false;
+  const auto ready = [&]() -> Status {
+    Status status;
+    if (database_->options().durability != Durability::commit) {
+      status = database_->store().environment().sync();
+    }
+    if (status.ok()) {
+      status = placing.take(database_->folder(), id_, ImageLock::For::placing, true);
+    }
+    if (!status.ok()) return status;
+    status = database_->store().read([&](const store::Reading& reading) -> Status {
+      const Result<store::CollectionRecord> record = reading.collection(name_);
+      dropped = !record.ok() || record->id != id_;
+      if (dropped) return Status();
+      const Result<store::Counters> counters = reading.counters(id_);
+      // The log is trimmed behind an image: there is one that reaches farther than ours would.
+      newer = counters.ok() && counters->trimmed > sequence;
+      return counters.status();
+    });
+    return dropped || newer ? Status(Code::cancelled, "the image is of no use any more") : status;
+  };
+  Status status;
+  if (database_->options().use_images) {
+    const Result<std::uint64_t> saved = engine.save(image_path(), image_tag(), go_on, ready);
+    status = saved.status();
+    if (saved.ok()) sequence = *saved;
+  } else {
+    status = ready();
+  }
+  if (dropped) return closed();
+  if (newer) return Status();
+  if (!status.ok()) return status;
+  image_sequence_.store(sequence, std::memory_order_relaxed);
+  mended_in_image_.store(mended, std::memory_order_relaxed);
+  status = database_->store().trim_log(id_, sequence);
+  const std::uint64_t now = log_entries_.load(std::memory_order_relaxed);
+  if (status.ok()) log_entries_.store(now - std::min(now, entries), std::memory_order_relaxed);
+  return status;
+}
+
 // On the keeper's thread. What fails here is tried again later, or by close(), which tells: the
 // writes that brought us here are durable whatever becomes of the image.
 void CollectionState::keep(FunctionRef<bool()> go_on) noexcept try {
   const std::shared_lock gate(gate_);
   const auto is_wanted = [&] { return go_on() && alive().ok(); };
   if (!is_wanted()) return;
+  const Pin pin(*this);
   static_cast<void>(engine().verify_rows(is_wanted));
   if (database_->options().read_only || (!is_image_due() && !is_image_damaged())) return;
   const std::unique_lock lock(image_mutex_, std::try_to_lock);
-  if (lock.owns_lock() && is_wanted()) static_cast<void>(save_image_now(is_wanted));
+  if (lock.owns_lock() && is_wanted()) static_cast<void>(save_image_now(is_wanted, false));
 } catch (const std::exception&) {
   image_due_at_.fetch_add(kLogEntriesBeforeImage, std::memory_order_relaxed);
 }
 
 Result<CollectionStats> CollectionState::stats() const {
-  Status status = alive();
+  Status status = keep_up();
+  if (status.ok()) status = alive();
   if (!status.ok()) return status;
   const std::shared_lock gate(gate_);
   status = alive();
   if (!status.ok()) return status;
   CollectionStats stats;
+  EpochGuard guard;
   stats.index = engine().stats();
   stats.opened = view().opened;
   stats.image = view().image;
@@ -666,6 +765,8 @@ void CollectionState::shut() noexcept {
   const std::uint64_t tag = epoch_tag();
   while (!epoch_passed(tag)) std::this_thread::yield();
   const std::unique_lock gate(gate_);
+  const std::lock_guard still(view_mutex_);
+  retired_.clear();
   delete view_.exchange(nullptr, std::memory_order_acq_rel);
 }
 

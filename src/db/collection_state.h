@@ -1,12 +1,15 @@
 // collection_state.h - one open collection: its index, its names, and what all its handles share.
 //
 // Reading calls take no lock: they hold an EpochGuard, and shut() waits until every guard of its
-// moment is gone before it lets the view go. Calls that take long (image, verify, stats) hold
-// gate_ shared instead. Writing calls check their input on their own thread and go through
-// DatabaseState's queue. See database_state.h for the order of locks.
+// moment is gone before it lets the view go. Before that each asks whether another process has
+// written since (is_current(): loads of three words); when one has, catch_up() takes the changes
+// from the store's log, once for all threads that wait. follow.cc tells how. Calls that take long
+// (image, verify, stats) hold gate_ shared instead. Writing calls check their input on their own
+// thread and go through DatabaseState's queue. See database_state.h for the order of locks.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -14,8 +17,11 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "db/key_book.h"
+#include "db/shared_counter.h"
 #include "db/writer_queue.h"
 #include "index/engine.h"
 #include "skerry/collection.h"
@@ -27,7 +33,7 @@ class DatabaseState;
 
 // What is in memory of a collection: made anew from the store as a whole, and exchanged as one.
 struct View {
-  KeyBook book;  // byte keys only; written under the commit lock
+  KeyBook book;  // byte keys only; written by who may move the view
   std::unique_ptr<Engine> engine;
   Opened opened = Opened::created;
   Status image;  // why no image was used
@@ -86,7 +92,25 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Result<CollectionStats> stats() const;
   Status alive() const noexcept;
 
+  // Takes up what other processes have written. `closed` when one of them has dropped the
+  // collection. Under no lock of the database, or the commit lock alone.
+  Status keep_up() const noexcept {
+    if (is_current()) [[likely]]
+      return Status();
+    return catch_up(false);
+  }
+
   // -- for the leader, under the commit lock ------------------------------------------------------
+  // In the transaction, at the first touch. busy: another process has written (or a thread of ours
+  // is taking that up), and catch_up() is to be called outside of the transaction.
+  Status begin_commit(store::Commit& commit);
+  // What became of the transaction.
+  void end_commit(bool committed) noexcept;
+  // After the publishing.
+  void end_publish() noexcept;
+  // Looks at the store even though the counter says that nothing happened.
+  Status catch_up_for_commit() const noexcept { return catch_up(true); }
+
   // Memory for the request's vectors; its status says why when there is none.
   void admit(Request& request) noexcept;
   // The request's rows. An error of the request alone goes into its status; what is returned is
@@ -118,28 +142,52 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
                   const CollectionOptions& options);
 
-  // Under an EpochGuard, the commit lock or the gate.
+  // Under an EpochGuard, a Pin or view_mutex_, or by the leader between begin_commit() and
+  // end_publish().
   View& view() const noexcept { return *view_.load(std::memory_order_acquire); }
   Engine& engine() const noexcept { return *view().engine; }
 
   // recovery.cc
-  Status recover(View& view);
-  Status read_names(View& view);
-  Status load_image(View& view, const store::Counters& counters);
-  Status replay(View& view, std::uint64_t after, const store::Counters& counters);
-  Status rebuild(View& view, const store::Counters& counters);
-  Status discard_image(View& view, const Status& why);
+  Result<std::unique_ptr<View>> recover() const;
+  Result<std::unique_ptr<View>> load_image(Status& why) const;
+  Result<std::unique_ptr<View>> rebuild(std::uint64_t& reached) const;
+  Status replay(View& view, const std::vector<Key>& keys,
+                const std::unordered_map<Key, std::size_t>& last, std::uint64_t sequence) const;
+  Status read_changes(const store::Reading& reading, std::uint64_t after, std::vector<Key>& keys,
+                      std::unordered_map<Key, std::size_t>& last) const;
+  Status discard_image(std::uint64_t file) const;
   static RowSource::Answer fetch_row(void* context, Key key, std::uint64_t sequence,
                                      std::span<std::byte> out);
 
+  // follow.cc
+  bool is_current() const noexcept {
+    return counter_.others() == caught_up_.load(std::memory_order_acquire);
+  }
+  enum class Found : std::uint8_t {
+    all,      // the view holds what the store holds
+    trimmed,  // the log does not reach back to the view any more
+    leading,  // a commit of ours has first to be published
+    dropped,
+  };
+  Status catch_up(bool look) const noexcept;
+  Status reload() const;
+  void release_retired() const noexcept;
+  struct Followed {
+    Found found = Found::all;
+    std::uint64_t live = 0;  // vectors in the store
+  };
+  Result<Followed> follow(View& view, std::uint64_t after, bool fresh) const;
+
   // verify.cc
-  Status verify_counts(VerifyReport& report) const;
-  Status verify_contents(VerifyReport& report) const;
+  Result<CheckReport> engine_check() const;
+  Status verify_counts(const store::Reading& reading, VerifyReport& report, bool& behind) const;
+  Status verify_contents(const store::Reading& reading, VerifyReport& report) const;
   Status verify_recall(const VerifyOptions& options, VerifyReport& report) const;
 
   ImageTag image_tag() const noexcept;
   Status save_image(bool only_if_changed);
-  Status save_image_now(FunctionRef<bool()> go_on);
+  Status save_image_now(FunctionRef<bool()> go_on, bool wait);
+  Status place_image(FunctionRef<bool()> go_on);
   bool is_image_due() const noexcept;
   bool is_image_damaged() const noexcept;
   Status check_kind(bool by_name) const noexcept;
@@ -157,23 +205,58 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
 
   // Set at construction (id_ before anybody else knows of the collection).
   const std::shared_ptr<DatabaseState> database_;
+  SharedCounter& counter_;  // the database's
   const std::string name_;
   const std::uint64_t generation_;  // of forks
   std::uint32_t id_ = 0;
   CollectionOptions options_;  // with the custom function
 
-  std::atomic<View*> view_{nullptr};  // ours; let go by shut() when nobody reads
+  // Moving the view: taking up what others wrote, exchanging it, publishing, counting what is
+  // reserved in it. Mutable, as it is a read that finds the need.
+  mutable std::mutex view_mutex_;
+  mutable std::atomic<View*> view_{nullptr};  // ours; let go by shut() when nobody reads
+  struct OldView {
+    std::unique_ptr<View> view;
+    std::uint64_t tag;
+  };
+  mutable std::vector<OldView> retired_;
+  // Long calls that read a view outside of an epoch: while there are any, none that is retired
+  // goes. Both sides are read-modify-writes: who pins after the look sees the view of after the
+  // exchange.
+  mutable std::atomic<std::uint32_t> pins_{0};
+  struct Pin {
+    explicit Pin(const CollectionState& state) noexcept : pins(state.pins_) {
+      pins.fetch_add(1, std::memory_order_acq_rel);
+    }
+    ~Pin() { pins.fetch_sub(1, std::memory_order_acq_rel); }
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+    std::atomic<std::uint32_t>& pins;
+  };
+  mutable std::atomic<std::uint64_t> caught_up_{0};  // counter_.others() that the view holds
+  std::uint64_t reserved_ = 0;                       // upserts of the leader's group
+
+  // How far the leader is with a commit of this collection, so that a thread that looks at the
+  // store knows our own commit, which is published by its leader, from those of others. Under
+  // view_mutex_.
+  enum class Leading : std::uint8_t { no, writing, committed };
+  Leading leading_ = Leading::no;
+  std::uint64_t commit_from_ = 0;           // the store's number before the commit
+  std::uint64_t commit_to_ = 0;             // and after it
+  mutable std::condition_variable landed_;  // leading_ has changed
 
   bool sealed_ = false;  // under the commit lock
-  std::atomic<bool> closed_{false};
+  mutable std::atomic<bool> closed_{false};
   mutable std::shared_mutex gate_;  // exclusive: shut()
 
-  std::mutex image_mutex_;                          // one image at a time
-  std::atomic<std::uint64_t> image_sequence_{0};    // the image on disk holds at least this
-  std::atomic<std::uint64_t> log_entries_{0};       // of the store's log, about
-  std::atomic<std::uint64_t> image_due_at_{0};      // entries at which an image is due
-  std::atomic<std::int64_t> image_rests_until_{0};  // nanoseconds: and not before
-  std::atomic<std::uint64_t> mended_in_image_{0};   // blocks that the image on disk has mended
+  mutable std::mutex image_mutex_;  // one image at a time
+  // The image on disk holds at least this.
+  mutable std::atomic<std::uint64_t> image_sequence_{0};
+  mutable std::atomic<std::uint64_t> log_entries_{0};  // of the store's log, about
+  std::atomic<std::uint64_t> image_due_at_{0};         // entries at which an image is due
+  std::atomic<std::int64_t> image_rests_until_{0};     // nanoseconds: and not before
+  mutable std::atomic<std::uint64_t> mended_in_image_{
+      0};  // blocks that the image on disk has mended
 };
 
 }  // namespace skerry

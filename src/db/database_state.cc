@@ -151,17 +151,42 @@ Status DatabaseState::start() {
   if (!may_create && !fs::exists(folder_ / "store", error)) {
     return Status(Code::not_found, "there is no database in the folder");
   }
-  status = lock_.take(folder_, options_.read_only);
-  if (status.ok() && !fs::exists(folder_ / "store", error)) status = make_store();
+  status =
+      lock_.take(folder_, options_.read_only                        ? FolderLock::As::reader
+                          : options_.durability == Durability::none ? FolderLock::As::only_writer
+                                                                    : FolderLock::As::writer);
+  if (status.ok() && !fs::exists(folder_ / "store", error)) {
+    if (!may_create) {
+      status = Status(Code::not_found, "there is no database in the folder");
+    } else if (lock_.is_alone()) {
+      status = make_store();
+    } else {
+      status = Status(Code::corruption, "store/ is missing, though others have it open");
+    }
+  }
   if (status.ok() && !options_.read_only && !fs::exists(images(), error)) {
     status = make_folders(images());
   }
+  if (status.ok() && !lock_.is_blind()) {
+    status = counter_.open(folder_, lock_.is_alone(), options_.read_only);
+  }
   if (!status.ok()) return status;
-  Result<std::unique_ptr<store::Store>> store = store::Store::open(
-      folder_ / "store",
-      {options_.read_only, options_.durability, options_.map_bytes, options_.max_readers});
+  Result<std::unique_ptr<store::Store>> store =
+      store::Store::open(folder_ / "store", {.read_only = options_.read_only,
+                                             .durability = options_.durability,
+                                             .map_bytes = options_.map_bytes,
+                                             .max_readers = options_.max_readers,
+                                             .alone = lock_.is_alone(),
+                                             .blind = lock_.is_blind()});
   if (!store.ok()) return store.error();
   store_ = std::move(*store);
+  if (!options_.read_only) {
+    if (lock_.is_alone()) status = remove_leftovers();
+    // A writer may have been killed between its commit and the counter.
+    counter_.alert();
+  }
+  if (status.ok()) status = lock_.let_others_in();
+  if (!status.ok()) return status;
   if (options_.durability == Durability::interval && !options_.read_only) start_syncing();
   return status;
 }
@@ -181,6 +206,31 @@ Status DatabaseState::make_store() {
   return status;
 }
 
+// Images that were being written when their process was killed, and those of collections that are
+// gone. Nobody else is here.
+Status DatabaseState::remove_leftovers() {
+  std::vector<std::string> known;
+  const Status status = store_->read([&](const store::Reading& reading) {
+    return reading.each_collection([&](std::string_view, const store::CollectionRecord& record) {
+      known.push_back(std::to_string(record.id) + ".image");
+      return true;
+    });
+  });
+  if (!status.ok()) return status;
+  std::error_code error;
+  for (fs::directory_iterator entry(images(), error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    const bool unfinished = name.ends_with(".image.new");
+    const bool orphan =
+        name.ends_with(".image") && std::find(known.begin(), known.end(), name) == known.end();
+    // What stays costs room, and nothing else.
+    std::error_code ignored;
+    if (unfinished || orphan) fs::remove(entry->path(), ignored);
+  }
+  return status;
+}
+
 void DatabaseState::start_syncing() {
   syncing_ = std::make_unique<Syncing>();
   syncing_->thread = std::thread([this, &syncing = *syncing_] {
@@ -189,9 +239,10 @@ void DatabaseState::start_syncing() {
     std::unique_lock lock(syncing.mutex);
     while (!syncing.wake.wait_for(lock, interval, [&] { return syncing.stop; })) {
       lock.unlock();
-      const std::uint64_t commits = store_->environment().commits();
-      // A failed sync is tried again: the next sync(), commit or close() tells of what lasts.
-      if (commits != synced && store_->environment().sync().ok()) synced = commits;
+      // Of every process: one that was killed leaves its last commits for us to sync. A failed sync
+      // is tried again: the next sync(), commit or close() tells of what lasts.
+      const Result<std::uint64_t> last = store_->environment().last_transaction();
+      if (last.ok() && *last != synced && store_->environment().sync().ok()) synced = *last;
       lock.lock();
     }
   });
@@ -238,8 +289,20 @@ std::vector<std::shared_ptr<CollectionState>> DatabaseState::open_states() {
   return states;
 }
 
+// When another process has dropped the collection, its handles are closed, and the name is free for
+// whatever the store says.
+Status DatabaseState::let_go_if_dropped(Entry& entry) {
+  if (entry.state == nullptr) return Status();
+  const Status status = entry.state->keep_up();
+  if (status.code() != Code::closed && entry.state->alive().ok()) return status;
+  entry.state.reset();
+  return Status();
+}
+
 Result<Collection> DatabaseState::open_entry(Entry& entry, std::string_view name) {
   Status status = alive();
+  if (!status.ok()) return status;
+  status = let_go_if_dropped(entry);
   if (!status.ok()) return status;
   if (entry.state != nullptr) return Collection(entry.state);
   store::CollectionRecord record;
@@ -278,6 +341,8 @@ Result<Collection> DatabaseState::create(std::string_view name, const Collection
   if (!status.ok()) return status;
   const std::shared_ptr<Entry> entry = entry_of(name);
   const std::lock_guard lock(entry->mutex);
+  const Status found = let_go_if_dropped(*entry);
+  if (!found.ok()) return found;
   if (entry->state != nullptr) {
     return Status(Code::already_exists, "there is a collection of that name already");
   }
@@ -298,17 +363,23 @@ Result<Collection> DatabaseState::open_or_create(std::string_view name,
   if (!status.ok()) return status;
   const std::shared_ptr<Entry> entry = entry_of(name);
   const std::lock_guard lock(entry->mutex);
-  // Compared before it is opened: a rebuild could take long.
-  store::CollectionRecord record;
-  status = store_->read([&](const store::Reading& reading) {
-    const Result<store::CollectionRecord> found = reading.collection(name);
-    if (found.ok()) record = *found;
-    return found.status();
-  });
-  if (status.code() == Code::not_found) return create_entry(*entry, name, options);
-  if (status.ok()) status = check_same(record.options, options);
-  if (!status.ok()) return status;
-  return open_entry(*entry, name);
+  for (;;) {
+    // Compared before it is opened: a rebuild could take long.
+    store::CollectionRecord record;
+    status = store_->read([&](const store::Reading& reading) {
+      const Result<store::CollectionRecord> found = reading.collection(name);
+      if (found.ok()) record = *found;
+      return found.status();
+    });
+    const bool absent = status.code() == Code::not_found;
+    if (status.ok()) status = check_same(record.options, options);
+    if (!status.ok() && !absent) return status;
+    Result<Collection> collection =
+        absent ? create_entry(*entry, name, options) : open_entry(*entry, name);
+    // Another process was quicker to make it, or to drop it: look again.
+    if (collection.status().code() == (absent ? Code::already_exists : Code::not_found)) continue;
+    return collection;
+  }
 }
 
 Status DatabaseState::drop(std::string_view name) {
@@ -326,6 +397,7 @@ Status DatabaseState::drop(std::string_view name) {
     const std::lock_guard no_writers(commit_mutex_);
     id = store_->drop_collection(name);
     if (!id.ok()) return id.error();
+    counter_.raise();
     state = std::exchange(entry->state, nullptr);
     if (state != nullptr) state->seal();
   }
@@ -373,9 +445,34 @@ void DatabaseState::commit(std::span<Request* const> group) noexcept {
   }
 }
 
-Status DatabaseState::store_group(std::span<Request* const> group) noexcept try {
+// One transaction for all that is admitted in the group; again for as long as another process gets
+// in between.
+Status DatabaseState::store_group(std::span<Request* const> group) noexcept {
+  for (;;) {
+    CollectionState* behind = nullptr;
+    const Status status = try_group(group, behind);
+    const bool wrote = status.ok() && std::any_of(group.begin(), group.end(), [](auto* request) {
+                         return request->admitted && request->sequence != 0;
+                       });
+    if (wrote) counter_.raise();
+    for (Request* request : group) request->collection->end_commit(status.ok());
+    if (behind == nullptr) return status;
+    const Status caught_up = behind->catch_up_for_commit();
+    if (caught_up.ok()) continue;
+    for (Request* request : group) {
+      if (!request->admitted || request->collection != behind) continue;
+      request->collection->give_up(*request);
+      request->status = caught_up;
+    }
+  }
+}
+
+// `behind`: set to a collection in which another process has written; then nothing was committed.
+Status DatabaseState::try_group(std::span<Request* const> group, CollectionState*& behind) noexcept
+    try {
   return store_->commit([&](store::Commit& commit) -> Status {
     ++commit_number_;
+    behind = nullptr;
     for (Request* request : group) {
       if (!request->admitted) continue;
       CollectionState& collection = *request->collection;
@@ -384,6 +481,9 @@ Status DatabaseState::store_group(std::span<Request* const> group) noexcept try 
         collection.commit_number = commit_number_;
         collection.commit_fresh = 0;
         collection.commit_gone = 0;
+        const Status status = collection.begin_commit(commit);
+        if (status.code() == Code::busy) behind = &collection;
+        if (!status.ok()) return status;
       }
       const Status status = collection.write_rows(commit, *request, alone);
       if (!status.ok()) return status;
@@ -404,6 +504,7 @@ void DatabaseState::finish(std::span<Request* const> group, Status status) noexc
       request->collection->give_up(*request);
     }
   }
+  for (Request* request : group) request->collection->end_publish();
 }
 
 // -- the whole database ---------------------------------------------------------------------------
@@ -443,8 +544,17 @@ Status DatabaseState::backup(const std::filesystem::path& folder) const {
 }
 
 Status DatabaseState::compact() {
-  const Status status = check_outside_callbacks();
-  return status.ok() ? store_->environment().compact() : status;
+  Status status = check_outside_callbacks();
+  if (!status.ok()) return status;
+  if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
+  const std::lock_guard lock(close_mutex_);
+  status = alive();
+  // Another process would go on with the old file.
+  if (status.ok()) status = lock_.become_alone();
+  if (!status.ok()) return status;
+  status = store_->environment().compact();
+  const Status together = lock_.let_others_in();
+  return status.ok() ? together : status;
 }
 
 Status DatabaseState::close() {
@@ -464,7 +574,8 @@ Status DatabaseState::close() {
   for (const std::shared_ptr<CollectionState>& state : states) {
     if (!options_.read_only && options_.use_images) {
       const Status status = state->save_image_if_changed();
-      if (first.ok()) first = status;
+      // A collection that another process has dropped needs no image.
+      if (first.ok() && status.code() != Code::closed) first = status;
     }
     state->shut();
   }
@@ -496,6 +607,11 @@ Result<DatabaseStats> DatabaseState::stats() const {
   stats.map_bytes = store->map_bytes;
   stats.store_used_bytes = store->used_bytes;
   stats.store_disk_bytes = store->disk_bytes;
+  stats.store_file_bytes = store->file_bytes;
+  stats.readers = store->readers;
+  stats.max_readers = store->max_readers;
+  stats.stale_readers = store->stale_readers;
+  stats.oldest_reader = store->oldest_reader;
   stats.commits = store->commits;
   stats.grown = store->grown;
   std::error_code error;

@@ -6,11 +6,14 @@
 //   2. the leader reserves memory in the engine                 nothing happened
 //   3. one LMDB transaction for the group: vectors, payloads,   the old root: nothing happened;
 //      names, log, counters; commit syncs it                    the new root: all of it
-//   4. published to the engines, request by request             all of it; open replays the log
-//   5. the callers are woken                                    all of it
+//   4. the shared counter is raised                             all of it; open replays the log
+//   5. published to the engines, request by request             all of it
+//   6. the callers are woken                                    all of it
 //
-// Steps 1 to 3 may fail and show nothing; 4 cannot fail. A reader of the index sees a write only
-// after 3: durable before visible.
+// Steps 1 to 3 may fail and show nothing; 4 and 5 cannot fail. A reader of the index sees a write
+// only after 3: durable before visible. When 3 finds that another process has written to one of its
+// collections, the transaction is given up, the engine takes that up, and 3 starts again. It is
+// exact: a transaction keeps every other writer out.
 //
 // An image, and what is true at each step (recovery.cc is the other half of this table):
 //
@@ -28,12 +31,16 @@
 //     -> collection: gate_ shared (long calls)  /  exclusive (shut)
 //       -> commit_mutex_          one leader; verify, drop and close exclude writers with it
 //         -> collection: image_mutex_
-//           -> store: write_mutex_ -> turnstile_ -> map_lock_
-//             -> engine: its writer lock
+//           -> image locks of folder_lock.h
+//         -> collection: view_mutex_
+//             -> store: write_mutex_ -> turnstile_ -> map_lock_
+//               -> engine: its writer lock
 //
-// The queue's own mutex is held for moments and never while another is asked for. The search path
-// takes none of these. Waiting until readers are out (shut) is done with none of them held, as a
-// reader's callback may ask for any of them.
+// Inside its transaction the leader asks for a view_mutex_: it only tries, and gives up the
+// transaction when somebody has it. The queue's own mutex is held for moments and never while
+// another is asked for. The search path takes none of these, unless another process has written:
+// then view_mutex_. Nobody waits for an epoch while holding one. Waiting until readers are out
+// (shut) is done with none of them held, as a reader's callback may ask for any of them.
 //
 // Images are saved by whoever asks for one, by close(), and by the keeper's thread, which holds the
 // collection's gate shared and its image mutex meanwhile; writers and readers go on.
@@ -52,6 +59,7 @@
 #include "db/collection_state.h"
 #include "db/folder_lock.h"
 #include "db/image_keeper.h"
+#include "db/shared_counter.h"
 #include "db/writer_queue.h"
 #include "skerry/database.h"
 #include "store/store.h"
@@ -82,8 +90,10 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   const DatabaseOptions& options() const noexcept { return options_; }
   store::Store& store() noexcept { return *store_; }
   const store::Store& store() const noexcept { return *store_; }
+  const std::filesystem::path& folder() const noexcept { return folder_; }
   std::filesystem::path images() const { return folder_ / "images"; }
   ImageKeeper& images_keeper() noexcept { return *keeper_; }
+  SharedCounter& counter() noexcept { return counter_; }
   Status alive() const noexcept;
 
   // Commits the request with whatever else waits, and publishes it.
@@ -98,11 +108,13 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
     std::mutex mutex;
     std::shared_ptr<CollectionState> state;  // null: not open
   };
+  static Status let_go_if_dropped(Entry& entry);
 
   DatabaseState(std::filesystem::path folder, const DatabaseOptions& options);
 
   Status start();
   Status make_store();
+  Status remove_leftovers();
   void start_syncing();
   void stop_syncing();
 
@@ -114,6 +126,7 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
 
   void commit(std::span<Request* const> group) noexcept;
   Status store_group(std::span<Request* const> group) noexcept;
+  Status try_group(std::span<Request* const> group, CollectionState*& behind) noexcept;
   void finish(std::span<Request* const> group, Status status) noexcept;
 
   // Set by open().
@@ -121,6 +134,7 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   const DatabaseOptions options_;
   const std::uint64_t generation_;  // of forks
   FolderLock lock_;
+  SharedCounter counter_;
   std::unique_ptr<store::Store> store_;
 
   std::atomic<bool> closing_{false};

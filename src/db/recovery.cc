@@ -1,4 +1,5 @@
-// recovery.cc - where does the index in memory come from when a collection is opened?
+// recovery.cc - where does the index in memory come from when a collection is opened, or has fallen
+// too far behind other processes?
 //
 //   image loads, fits the store and is at or after `trimmed`?   the image, and the log after it
 //   no image                                                    rebuilt from the vectors: absent
@@ -8,9 +9,16 @@
 // An image that does not fit is removed before anything else is written: its number could be within
 // the log of a later day, and then it would be believed. Deleting an image is always safe.
 //
+// Other processes go on writing and saving meanwhile. The image lock keeps the log from being
+// trimmed from the moment that the image is chosen until its part of the log has been read;
+// whatever is written later is taken up by follow(), in one last snapshot. When the log has been
+// trimmed beyond even that, there is a newer image, and everything starts again.
+//
 // Replaying looks at the log only for which keys changed after the image, in what order; their
 // final state is read from the vectors. It needs as many sequence numbers as there are changes, and
 // has them: each change in the log has one.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
@@ -19,6 +27,7 @@
 #include "base/files.h"
 #include "db/collection_state.h"
 #include "db/database_state.h"
+#include "db/folder_lock.h"
 
 namespace skerry {
 namespace {
@@ -40,7 +49,8 @@ class Rows {
   bool is_full() const noexcept { return keys_.size() == limit_; }
   bool is_empty() const noexcept { return keys_.empty(); }
   std::size_t size() const noexcept { return keys_.size(); }
-  Key last_key() const noexcept { return keys_.back(); }
+  // After the last that was published.
+  Key next_key() const noexcept { return next_; }
 
   // False when the bytes are not a vector of ours.
   bool add(Key key, store::Bytes vector) {
@@ -56,6 +66,7 @@ class Rows {
     if (!status.ok()) return status;
     const MatrixView vectors(data_.data(), scalar_, keys_.size(), dimension_);
     engine.publish({keys_, vectors, false}, sequence, threads);
+    next_ = keys_.back() + 1;
     keys_.clear();
     data_.clear();
     return status;
@@ -68,85 +79,123 @@ class Rows {
   std::size_t limit_;
   std::vector<Key> keys_;
   std::vector<std::byte> data_;
+  Key next_ = 0;
 };
 
 Status wrong_length() noexcept {
   return Status(Code::corruption, "a vector of the store has a wrong length");
 }
 
+// Which file is it? 0: none.
+std::uint64_t file_number(const std::filesystem::path& path) noexcept {
+  struct stat file = {};
+  return ::stat(path.c_str(), &file) == 0 ? file.st_ino : 0;
+}
+
 }  // namespace
 
-Status CollectionState::recover(View& view) {
-  store::Counters counters;
-  Status status = database_->store().read([&](const store::Reading& reading) {
-    const Result<store::Counters> found = reading.counters(id_);
-    if (found.ok()) counters = *found;
-    return found.status();
-  });
-  if (status.ok() && options_.byte_keys) status = read_names(view);
+Result<std::unique_ptr<View>> CollectionState::recover() const {
+  for (;;) {
+    Status why;
+    if (database_->options().use_images) {
+      Result<std::unique_ptr<View>> mapped = load_image(why);
+      if (!mapped.ok()) return mapped;
+      if (*mapped != nullptr) {
+        if ((*mapped)->engine->sequence() == 0) (*mapped)->opened = Opened::created;
+        return mapped;
+      }
+    }
+    std::uint64_t reached = 0;
+    Result<std::unique_ptr<View>> view = rebuild(reached);
+    if (!view.ok()) return view;
+    const Result<Followed> followed = follow(**view, reached, true);
+    if (!followed.ok()) return followed.error();
+    if (followed->found == Found::dropped) {
+      return Status(Code::not_found, "the collection was dropped by another process");
+    }
+    if (followed->found == Found::trimmed) continue;
+    Engine& engine = *(*view)->engine;
+    if (engine.size() != followed->live) {
+      return Status(Code::corruption, "the store counts {a} vectors and holds {b}", followed->live,
+                    engine.size());
+    }
+    (*view)->opened = engine.sequence() == 0                      ? Opened::created
+                      : why.code() == Code::incompatible          ? Opened::rebuilt_stale
+                      : why.ok() || why.code() == Code::not_found ? Opened::rebuilt_absent
+                                                                  : Opened::rebuilt_damaged;
+    (*view)->image = engine.sequence() == 0 ? Status() : why;
+    return view;
+  }
+}
+
+// Null when there is no image of use; `why` says so.
+Result<std::unique_ptr<View>> CollectionState::load_image(Status& why) const {
+  ImageLock lock;
+  Status status = lock.take(database_->folder(), id_, ImageLock::For::loading, true);
   if (!status.ok()) return status;
-  log_entries_ = counters.log_entries;
-
-  view.opened = Opened::rebuilt_absent;
-  if (counters.sequence == 0) {
-    view.opened = Opened::created;
-  } else if (database_->options().use_images) {
-    status = load_image(view, counters);
-    if (!status.ok() || view.engine != nullptr) return status;
-  }
-  return rebuild(view, counters);
-}
-
-Status CollectionState::read_names(View& view) {
-  return database_->store().read([&](const store::Reading& reading) {
-    return reading.each_name(id_, [&](Key id, std::string_view name) {
-      KeyRecordPtr record = make_key_record(id, name);
-      view.book.reserve(1, 0);
-      view.book.add(std::move(record));
-      return true;
-    });
-  });
-}
-
-// On success there is an engine, or `opened` says why the image is of no use.
-Status CollectionState::load_image(View& view, const store::Counters& counters) {
+  const std::filesystem::path path = image_path();
+  const std::uint64_t file = file_number(path);
+  auto view = std::make_unique<View>();
+  // Rows that are damaged are read from the store, which a const collection may do.
   const ImageOwner owner{options_.index, image_tag(),
-                         options_.byte_keys ? view.book.order() : KeyOrder(),
-                         RowSource{fetch_row, this}};
+                         options_.byte_keys ? view->book.order() : KeyOrder(),
+                         RowSource{fetch_row, const_cast<CollectionState*>(this)}};
   Result<std::unique_ptr<Engine>> engine =
-      Engine::load(image_path(), ImageMode::map, options_.index.custom, &owner);
+      Engine::load(path, ImageMode::map, options_.index.custom, &owner);
+  const Code code = engine.status().code();
+  if (code == Code::out_of_memory) return engine.error();
+  if (code == Code::not_found) {
+    why = engine.error();
+    return std::unique_ptr<View>();
+  }
   if (!engine.ok()) {
-    if (engine.error().code() == Code::out_of_memory) return engine.error();
-    if (engine.error().code() != Code::not_found) return discard_image(view, engine.error());
-    view.image = engine.error();
-    return Status();
+    why = engine.error();
+    lock.release();
+    status = discard_image(file);
+    if (!status.ok()) return status;
+    return std::unique_ptr<View>();
   }
-  const std::uint64_t sequence = (*engine)->sequence();
-  if (sequence < counters.trimmed) {
-    return discard_image(
-        view, Status(Code::incompatible, "the image is of change {a}, and the log begins after {b}",
-                     sequence, counters.trimmed));
+  view->engine = std::move(*engine);
+  const std::uint64_t sequence = view->engine->sequence();
+  store::Counters counters;
+  std::vector<Key> keys;
+  std::unordered_map<Key, std::size_t> last;
+  status = database_->store().read([&](const store::Reading& reading) {
+    const Result<store::Counters> found = reading.counters(id_);
+    if (!found.ok()) return found.status();
+    counters = *found;
+    if (sequence < counters.trimmed) {
+      why = Status(Code::incompatible, "the image is of change {a}, and the log begins after {b}",
+                   sequence, counters.trimmed);
+    } else if (sequence > counters.sequence) {
+      why = Status(Code::incompatible, "the image is of change {a}, and the store has {b}",
+                   sequence, counters.sequence);
+    }
+    return why.ok() ? read_changes(reading, sequence, keys, last) : Status();
+  });
+  lock.release();
+  if (!status.ok()) return status;
+  if (why.ok()) {
+    view->opened = Opened::image;
+    view->replayed = keys.size();
+    status = replay(*view, keys, last, counters.sequence);
+    if (!status.ok()) return status;
+    const Result<Followed> followed = follow(*view, counters.sequence, true);
+    if (!followed.ok()) return followed.error();
+    if (followed->found == Found::trimmed) return load_image(why);
+    if (followed->found == Found::dropped) {
+      return Status(Code::not_found, "the collection was dropped by another process");
+    }
+    if (view->engine->size() == followed->live) {
+      image_sequence_ = sequence;
+      return view;
+    }
+    why = Status(Code::corruption, "the image and its log hold {a} keys, the store {b}",
+                 view->engine->size(), followed->live);
   }
-  if (sequence > counters.sequence) {
-    return discard_image(
-        view, Status(Code::incompatible, "the image is of change {a}, and the store has {b}",
-                     sequence, counters.sequence));
-  }
-  view.engine = std::move(*engine);
-  const Status status = replay(view, sequence, counters);
-  if (!status.ok()) {
-    view.engine.reset();
-    return status;
-  }
-  if (view.engine->size() != counters.live) {
-    const Status why(Code::corruption, "the image and its log hold {a} keys, the store {b}",
-                     view.engine->size(), counters.live);
-    view.engine.reset();
-    return discard_image(view, why);
-  }
-  image_sequence_ = sequence;
-  view.opened = Opened::image;
-  return status;
+  status = discard_image(file);
+  if (!status.ok()) return status;
+  return std::unique_ptr<View>();
 }
 
 // A row of the image that is damaged, as of the engine's number: what the store has, unless it has
@@ -180,47 +229,58 @@ RowSource::Answer CollectionState::fetch_row(void* context, Key key, std::uint64
   return status.code() == Code::out_of_memory ? RowSource::Answer::later : answer;
 }
 
-Status CollectionState::discard_image(View& view, const Status& why) {
-  view.opened = why.code() == Code::incompatible ? Opened::rebuilt_stale : Opened::rebuilt_damaged;
-  view.image = why;
+// Removes the image, if it is still that file.
+Status CollectionState::discard_image(std::uint64_t file) const {
   if (database_->options().read_only) return Status();
+  ImageLock lock;
+  const Status status = lock.take(database_->folder(), id_, ImageLock::For::placing, true);
+  if (!status.ok()) return status;
+  const std::filesystem::path path = image_path();
+  if (file_number(path) != file) return status;
   std::error_code error;
-  std::filesystem::remove(image_path(), error);
+  std::filesystem::remove(path, error);
   if (error) return status_of_errno(error.value(), "cannot remove an image that does not fit: {e}");
   return sync_path(database_->images());
 }
 
-Status CollectionState::replay(View& view, std::uint64_t after, const store::Counters& counters) {
-  std::vector<Key> keys;
-  std::unordered_map<Key, std::size_t> last;  // where in `keys` each one comes last
-  Status status = database_->store().read([&](const store::Reading& reading) {
-    return reading.each_change(id_, after, [&](std::uint64_t, store::LogKind, store::Bytes record) {
-      for (std::size_t at = 0; at < record.size(); at += sizeof(Key)) {
-        const Key key = get_le<Key>(&record[at]);
-        last[key] = keys.size();
-        keys.push_back(key);
-      }
-      return true;
-    });
-  });
-  if (!status.ok() || keys.empty()) return status;
-  view.replayed = keys.size();
-  if (counters.sequence - after < keys.size()) {
+// The keys that changed after `after`, in the order of the log.
+Status CollectionState::read_changes(const store::Reading& reading, std::uint64_t after,
+                                     std::vector<Key>& keys,
+                                     std::unordered_map<Key, std::size_t>& last) const {
+  const Result<store::Counters> counters = reading.counters(id_);
+  if (!counters.ok()) return counters.error();
+  const Status status =
+      reading.each_change(id_, after, [&](std::uint64_t, store::LogKind, store::Bytes record) {
+        for (std::size_t at = 0; at < record.size(); at += sizeof(Key)) {
+          const Key key = get_le<Key>(&record[at]);
+          last[key] = keys.size();
+          keys.push_back(key);
+        }
+        return true;
+      });
+  if (status.ok() && counters->sequence - after < keys.size()) {
     return Status(Code::corruption, "the log has more changes than numbers");
   }
+  return status;
+}
 
+// Shows what became of the keys, the last of which is change `sequence`, some at a time: nobody
+// reads this view yet.
+Status CollectionState::replay(View& view, const std::vector<Key>& keys,
+                               const std::unordered_map<Key, std::size_t>& last,
+                               std::uint64_t sequence) const {
   // Runs of upserts and of removals by turns, each as of the number of its last change.
   Rows rows(options_.index.scalar, options_.index.dimension);
   std::vector<Key> removals;
   const std::uint32_t threads = database_->options().threads;
-  const std::uint64_t base = counters.sequence - keys.size();
+  const std::uint64_t base = sequence - keys.size();
   for (std::size_t at = 0; at < keys.size();) {
     std::uint64_t reached = 0;  // the last change that is in `rows` or `removals`
-    status = database_->store().read([&](const store::Reading& reading) -> Status {
+    Status status = database_->store().read([&](const store::Reading& reading) -> Status {
       Result<store::HeapReader> heap = reading.heap(id_);
       if (!heap.ok()) return heap.error();
       for (; at < keys.size(); ++at) {
-        if (last[keys[at]] != at) continue;
+        if (last.at(keys[at]) != at) continue;
         const Result<store::Bytes> vector = heap->vector(keys[at]);
         if (!vector.ok() && vector.error().code() != Code::not_found) return vector.error();
         // A run ends where the other kind begins; the key is looked at again in the next.
@@ -242,53 +302,60 @@ Status CollectionState::replay(View& view, std::uint64_t after, const store::Cou
     }
   }
   // The last change of the log is the last of its key: the number is reached.
-  return status;
+  return Status();
 }
 
-Status CollectionState::rebuild(View& view, const store::Counters& counters) {
+// All vectors there are, some at a time, and `reached`, the number from before the first: what
+// others write meanwhile may be met or not, and is in the log after that number.
+Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached) const {
+  auto view = std::make_unique<View>();
   Result<std::unique_ptr<Engine>> engine =
-      Engine::create(options_.index, options_.byte_keys ? view.book.order() : KeyOrder());
+      Engine::create(options_.index, options_.byte_keys ? view->book.order() : KeyOrder());
   if (!engine.ok()) return engine.error();
-  view.engine = std::move(*engine);
+  view->engine = std::move(*engine);
 
+  store::Counters counters;
   Rows rows(options_.index.scalar, options_.index.dimension);
   const RebuildProgress& progress = database_->options().rebuild_progress;
-  const auto show = [&](std::uint64_t rows) {
+  const auto show = [&](std::uint64_t done) {
     if (progress.call != nullptr && counters.live != 0) {
-      progress.call(progress.context, name_, rows, counters.live);
+      progress.call(progress.context, name_, std::min(done, counters.live), counters.live);
     }
   };
-  show(0);
   std::uint64_t done = 0;
-  Key first = 0;
-  while (done < counters.live) {
+  std::uint64_t publishes = 0;
+  for (bool all = false; !all;) {
     bool fits = true;
+    const Key first = publishes == 0 ? 0 : rows.next_key();
     Status status = database_->store().read([&](const store::Reading& reading) {
+      const Result<store::Counters> found = reading.counters(id_);
+      if (!found.ok()) return found.status();
+      if (publishes == 0) counters = *found;
+      all = true;
       return reading.each_vector(id_, first, [&](Key key, store::Bytes vector) {
         fits = rows.add(key, vector);
+        all = !rows.is_full() || key == ~Key{0};
         return fits && !rows.is_full();
       });
     });
     if (!status.ok()) return status;
     if (!fits) return wrong_length();
+    if (publishes == 0) show(0);
     if (rows.is_empty()) break;
     done += rows.size();
-    if (done > counters.live || counters.live > counters.sequence) break;
-    first = rows.last_key() + 1;
-    const std::uint64_t sequence = done == counters.live ? counters.sequence : done;
-    status = rows.publish(*view.engine, sequence, database_->options().threads);
+    // Whoever wrote these rows took more numbers than we have steps.
+    ++publishes;
+    const bool last = all && counters.sequence > publishes;
+    status = rows.publish(*view->engine, last ? counters.sequence : publishes,
+                          database_->options().threads);
     if (!status.ok()) return status;
     show(done);
   }
-  if (done != counters.live) {
-    return Status(Code::corruption, "the store counts {a} vectors and holds {b}", counters.live,
-                  done);
+  if (view->engine->sequence() < counters.sequence) {
+    view->engine->publish({{}, {}, true}, counters.sequence);
   }
-  // Everything was removed again: only the number is to be shown.
-  if (counters.live == 0 && counters.sequence != 0) {
-    view.engine->publish({{}, {}, true}, counters.sequence);
-  }
-  return Status();
+  reached = counters.sequence;
+  return view;
 }
 
 }  // namespace skerry

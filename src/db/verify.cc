@@ -45,7 +45,8 @@ class Sample {
 }  // namespace
 
 Result<VerifyReport> CollectionState::verify(const VerifyOptions& options) const {
-  Status status = alive();
+  Status status = keep_up();
+  if (status.ok()) status = alive();
   if (!status.ok()) return status;
   if (inside_filter()) {
     return Status(Code::invalid_argument, "a filter's callback cannot verify");
@@ -55,8 +56,25 @@ Result<VerifyReport> CollectionState::verify(const VerifyOptions& options) const
   {
     const std::lock_guard no_writers(database_->commit_mutex());
     status = alive();
-    if (status.ok()) status = verify_counts(report);
-    if (status.ok() && options.level != VerifyLevel::quick) status = verify_contents(report);
+    if (status.ok() && options.level != VerifyLevel::quick) {
+      const Result<CheckReport> checked = engine_check();
+      if (checked.ok()) report.index = *checked;
+      status = checked.status();
+    }
+    // Other processes may write. One snapshot at which the view stands is enough, and while we hold
+    // view_mutex_ it stays there: what is committed meanwhile is taken up afterwards.
+    for (bool behind = true; status.ok() && behind;) {
+      status = catch_up(true);
+      if (!status.ok()) break;
+      const std::lock_guard still(view_mutex_);
+      status = database_->store().read([&](const store::Reading& reading) {
+        Status step = verify_counts(reading, report, behind);
+        if (step.ok() && !behind && options.level != VerifyLevel::quick) {
+          step = verify_contents(reading, report);
+        }
+        return step;
+      });
+    }
   }
   // What is written meanwhile is searched like all the rest: writers need not wait for this one.
   if (status.ok() && options.level == VerifyLevel::recall) status = verify_recall(options, report);
@@ -64,81 +82,89 @@ Result<VerifyReport> CollectionState::verify(const VerifyOptions& options) const
   return report;
 }
 
-Status CollectionState::verify_counts(VerifyReport& report) const {
-  return database_->store().read([&](const store::Reading& reading) {
-    const Result<store::Counters> counters = reading.counters(id_);
-    if (!counters.ok()) return counters.error();
-    report.index.live = engine().size();
-    if (counters->live != report.index.live) {
-      return Status(Code::corruption, "the store counts {a} vectors, the index {b}", counters->live,
-                    report.index.live);
-    }
-    if (counters->sequence != engine().sequence()) {
-      return Status(Code::corruption, "the store is at change {a}, the index at {b}",
-                    counters->sequence, engine().sequence());
-    }
-    if (options_.byte_keys && view().book.size() != counters->live) {
-      return Status(Code::corruption, "there are {a} byte-string keys for {b} vectors",
-                    view().book.size(), counters->live);
-    }
-    return Status();
-  });
+Result<CheckReport> CollectionState::engine_check() const {
+  const EpochGuard guard;
+  return engine().check_invariants();
 }
 
-Status CollectionState::verify_contents(VerifyReport& report) const {
-  const Result<CheckReport> checked = engine().check_invariants();
-  if (!checked.ok()) return checked.error();
-  report.index = *checked;
+// `behind`: another process has written, or dropped the collection, since the view caught up.
+Status CollectionState::verify_counts(const store::Reading& reading, VerifyReport& report,
+                                      bool& behind) const {
+  const Result<store::CollectionRecord> record = reading.collection(name_);
+  behind = record.status().code() == Code::not_found || (record.ok() && record->id != id_);
+  if (behind) return Status();
+  if (!record.ok()) return record.error();
+  const Result<store::Counters> counters = reading.counters(id_);
+  if (!counters.ok()) return counters.error();
+  behind = counters->sequence > engine().sequence();
+  if (behind) return Status();
+  report.index.live = engine().size();
+  if (counters->live != report.index.live) {
+    return Status(Code::corruption, "the store counts {a} vectors, the index {b}", counters->live,
+                  report.index.live);
+  }
+  if (counters->sequence != engine().sequence()) {
+    return Status(Code::corruption, "the store is at change {a}, the index at {b}",
+                  counters->sequence, engine().sequence());
+  }
+  if (options_.byte_keys && view().book.size() != counters->live) {
+    return Status(Code::corruption, "there are {a} byte-string keys for {b} vectors",
+                  view().book.size(), counters->live);
+  }
+  return Status();
+}
 
+Status CollectionState::verify_contents(const store::Reading& reading, VerifyReport& report) const {
   std::vector<std::byte> bytes(vector_bytes(options_.index.scalar, options_.index.dimension));
   Status wrong;
-  return database_->store().read([&](const store::Reading& reading) {
-    const Result<store::Counters> counters = reading.counters(id_);
-    if (!counters.ok()) return counters.error();
-    Status walk = reading.check(id_);
-    if (!walk.ok()) return walk;
-    walk = reading.each_row(id_, 0, counters->live, [&](Key key, store::Bytes stored) {
-      if (stored.size() != bytes.size()) {
-        wrong = Status(Code::corruption, "the vector of key {b} has {a} bytes in the store",
-                       stored.size(), key);
-      } else if (!engine().get_bytes(key, bytes).ok()) {
-        wrong = Status(Code::corruption, "key {b} is in the store but not in the index", 0, key);
-      } else if (std::memcmp(bytes.data(), stored.data(), bytes.size()) != 0) {
-        wrong = Status(Code::corruption, "key {b} has another vector in the index", 0, key);
-      } else if (options_.byte_keys && view().book.find(key) == nullptr) {
-        wrong = Status(Code::corruption, "the byte-string key of id {b} is missing", 0, key);
-      }
-      ++report.vectors_compared;
-      return wrong.ok();
-    });
-    if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
-    walk = reading.each_payload(id_, [&](Key key, store::Bytes) {
-      if (!engine().contains(key)) {
-        wrong = Status(Code::corruption, "key {b} has a payload but no vector", 0, key);
-      }
-      ++report.payloads;
-      return wrong.ok();
-    });
-    if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
-    if (counters->live != report.vectors_compared) {
-      return Status(Code::corruption, "the store holds {a} vectors and counts {b}",
-                    report.vectors_compared, counters->live);
+  const Result<store::Counters> counters = reading.counters(id_);
+  if (!counters.ok()) return counters.error();
+  Status walk = reading.check(id_);
+  if (!walk.ok()) return walk;
+  walk = reading.each_row(id_, 0, counters->live, [&](Key key, store::Bytes stored) {
+    if (stored.size() != bytes.size()) {
+      wrong = Status(Code::corruption, "the vector of key {b} has {a} bytes in the store",
+                     stored.size(), key);
+    } else if (!engine().get_bytes(key, bytes).ok()) {
+      wrong = Status(Code::corruption, "key {b} is in the store but not in the index", 0, key);
+    } else if (std::memcmp(bytes.data(), stored.data(), bytes.size()) != 0) {
+      wrong = Status(Code::corruption, "key {b} has another vector in the index", 0, key);
+    } else if (options_.byte_keys && view().book.find(key) == nullptr) {
+      wrong = Status(Code::corruption, "the byte-string key of id {b} is missing", 0, key);
     }
-    if (counters->payloads != report.payloads) {
-      return Status(Code::corruption, "the store holds {a} payloads and counts {b}",
-                    report.payloads, counters->payloads);
-    }
-    return Status();
+    ++report.vectors_compared;
+    return wrong.ok();
   });
+  if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
+  walk = reading.each_payload(id_, [&](Key key, store::Bytes) {
+    if (!engine().contains(key)) {
+      wrong = Status(Code::corruption, "key {b} has a payload but no vector", 0, key);
+    }
+    ++report.payloads;
+    return wrong.ok();
+  });
+  if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
+  if (counters->live != report.vectors_compared) {
+    return Status(Code::corruption, "the store holds {a} vectors and counts {b}",
+                  report.vectors_compared, counters->live);
+  }
+  if (counters->payloads != report.payloads) {
+    return Status(Code::corruption, "the store holds {a} payloads and counts {b}", report.payloads,
+                  counters->payloads);
+  }
+  return Status();
 }
 
 Status CollectionState::verify_recall(const VerifyOptions& options, VerifyReport& report) const {
   Sample sample(options.samples, options.seed);
-  Status status = engine().for_each([&](Key key) {
-    sample.see(key);
-    return true;
-  });
-  if (!status.ok()) return status;
+  {
+    const EpochGuard guard;
+    const Status status = engine().for_each([&](Key key) {
+      sample.see(key);
+      return true;
+    });
+    if (!status.ok()) return status;
+  }
   std::vector<std::byte> bytes(vector_bytes(options_.index.scalar, options_.index.dimension));
   std::array<Hit, kNearest> nearest, found;
   std::uint64_t wanted = 0;

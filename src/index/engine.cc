@@ -253,12 +253,35 @@ std::uint64_t Engine::publish(const Changes& changes, std::uint64_t sequence,
   return publish_locked(changes, sequence, threads);
 }
 
+void Engine::publish(const Changes& upserts, std::span<const Key> removals, std::uint64_t sequence,
+                     std::uint32_t threads) noexcept {
+  std::lock_guard lock(write_mutex_);
+  SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed) && !upserts.removal);
+  reclaim();
+  SlotList replaced;
+  SlotList removed;
+  if (!upserts.keys.empty()) make_slots(upserts, sequence, threads, replaced);
+  end_slots(removals, sequence, removed);
+  show(sequence, removed);
+  settle(replaced);
+  settle(removed);
+}
+
 std::uint64_t Engine::publish_locked(const Changes& changes, std::uint64_t sequence,
                                      std::uint32_t threads) noexcept {
   SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed));
   reclaim();
-  if (changes.removal) return publish_removals(changes, sequence);
-  publish_upserts(changes, sequence, threads);
+  SlotList departed;
+  if (changes.removal) {
+    end_slots(changes.keys, sequence, departed);
+    const std::uint64_t removed = departed.count;
+    show(sequence, departed);
+    settle(departed);
+    return removed;
+  }
+  make_slots(changes, sequence, threads, departed);
+  show(sequence, {});
+  settle(departed);
   return 0;
 }
 
@@ -276,12 +299,11 @@ Slot Engine::take_slot() noexcept {
   return slot;
 }
 
-void Engine::publish_upserts(const Changes& changes, std::uint64_t sequence,
-                             std::uint32_t threads) noexcept {
+void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uint32_t threads,
+                        SlotList& departed) noexcept {
   const std::size_t count = changes.keys.size();
   SKERRY_ASSERT(count <= reserved_ && count <= fresh_.size());
   Storage& storage = writable();
-  SlotList departed;
   std::uint64_t added = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Slot slot = take_slot();
@@ -328,30 +350,30 @@ void Engine::publish_upserts(const Changes& changes, std::uint64_t sequence,
     // no single insert pays for all.
     link_backlog(std::uint64_t{count} * 8);
   }
-  visible_.store(sequence, std::memory_order_release);
-  settle(departed);
 }
 
-std::uint64_t Engine::publish_removals(const Changes& changes, std::uint64_t sequence) noexcept {
+void Engine::end_slots(std::span<const Key> removals, std::uint64_t sequence,
+                       SlotList& departed) noexcept {
   Storage& storage = writable();
-  SlotList departed;
-  for (const Key key : changes.keys) {
+  for (const Key key : removals) {
     const Slot slot = newest(key);
     if (slot == kNoSlot || storage.states[slot].is_dead()) continue;
     change(slot);
     storage.states[slot].died.store(sequence, std::memory_order_release);
     push(departed, slot, storage);
   }
-  const std::uint64_t removed = departed.count;
-  live_.fetch_sub(removed, std::memory_order_release);
+  live_.fetch_sub(departed.count, std::memory_order_release);
+}
+
+// One store makes all of it visible; then the directory forgets the removed keys.
+void Engine::show(std::uint64_t sequence, const SlotList& removed) noexcept {
+  Storage& storage = writable();
   visible_.store(sequence, std::memory_order_release);
-  for (Slot slot = departed.head; slot != kNoSlot;) {
+  for (Slot slot = removed.head; slot != kNoSlot;) {
     const SlotState& state = storage.states[slot];
     directory_.erase(state.key.load(std::memory_order_relaxed), slot, storage.states.data());
     slot = state.link.load(std::memory_order_relaxed);
   }
-  settle(departed);
-  return removed;
 }
 
 // The departed are invisible now: take them out of the graph and let their slots go.

@@ -143,6 +143,9 @@ class Engine {
   // threads: to link with, when the batch is large; 0: one a core.
   std::uint64_t publish(const Changes& changes, std::uint64_t sequence,
                         std::uint32_t threads = 1) noexcept;
+  // The same for upserts and, of other keys, removals, in one step.
+  void publish(const Changes& upserts, std::span<const Key> removals, std::uint64_t sequence,
+               std::uint32_t threads) noexcept;
 
   // The number of the last published change; 0 for none.
   std::uint64_t sequence() const noexcept;
@@ -224,9 +227,11 @@ class Engine {
   Status reserve_locked(std::size_t upserts);
   std::uint64_t publish_locked(const Changes& changes, std::uint64_t sequence,
                                std::uint32_t threads) noexcept;
-  void publish_upserts(const Changes& changes, std::uint64_t sequence,
-                       std::uint32_t threads) noexcept;
-  std::uint64_t publish_removals(const Changes& changes, std::uint64_t sequence) noexcept;
+  void make_slots(const Changes& upserts, std::uint64_t sequence, std::uint32_t threads,
+                  SlotList& departed) noexcept;
+  void end_slots(std::span<const Key> removals, std::uint64_t sequence,
+                 SlotList& departed) noexcept;
+  void show(std::uint64_t sequence, const SlotList& removed) noexcept;
   void settle(SlotList& departed) noexcept;
   // Before anything of a slot changes but its rows: an image that is being written keeps what was.
   void change(Slot slot) noexcept {

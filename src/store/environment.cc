@@ -5,12 +5,14 @@
 #include <lmdb.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -25,7 +27,8 @@ namespace {
 
 constexpr std::uint64_t kMapRounding = 64 * 1024;  // a multiple of every page size in use
 constexpr std::uint64_t kMapBytesMin = 256 * 1024;
-constexpr std::uint64_t kMapBytesMax = 1ULL << 46;  // half of what 48-bit addresses give a process
+constexpr std::uint64_t kMapBytesMax = 1ULL << 46;   // half of what 48-bit addresses give a process
+constexpr std::uint64_t kCommitsBetweenChecks = 64;  // for readers of dead processes
 constexpr const char* kMapFull = "the store's map is full";
 constexpr const char* kNotAStore = "not a Skerry store";
 constexpr const char* kOlder =
@@ -93,18 +96,41 @@ class Descriptor {
   int fd_;
 };
 
-// LMDB says EIO when a write was cut short, which is how a full device looks to it. Ask the device.
+// LMDB says EIO when a write was cut short, which is how a full device looks to it. Ask the device:
+// for room behind the file's end, which changes no byte of it, as another process may be writing.
 bool device_is_full(int fd) noexcept {
   struct stat file = {};
   if (::fstat(fd, &file) != 0) return false;
   struct statvfs device = {};
   if (::fstatvfs(fd, &device) == 0 && device.f_bavail == 0) return true;
-  // Bytes behind the end of the file belong to nobody: LMDB writes a page there before it reads it.
-  static constexpr char kPage[4096] = {};
-  const ssize_t written = ::pwrite(fd, kPage, sizeof kPage, file.st_size);
-  if (written >= 0 && written < static_cast<ssize_t>(sizeof kPage)) return true;
-  return written < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG);
+  constexpr off_t kPage = 4096;
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      static_cast<rlim_t>(file.st_size + kPage) > limit.rlim_cur) {
+    return true;
+  }
+  if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, file.st_size, kPage) == 0) return false;
+  return errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
 }
+
+// LMDB tells of the table of readers in lines: a heading, then "pid thread transaction", the last
+// "-" when the reader rests.
+struct ReaderCount {
+  std::uint64_t readers = 0;
+  std::uint64_t oldest = ~std::uint64_t{0};  // transaction
+
+  static int add_line(const char* line, void* context) noexcept {
+    auto& count = *static_cast<ReaderCount*>(context);
+    unsigned long long pid = 0;
+    unsigned long long thread = 0;
+    unsigned long long transaction = 0;
+    if (std::sscanf(line, "%llu %llx %llu", &pid, &thread, &transaction) == 3) {
+      ++count.readers;
+      count.oldest = std::min<std::uint64_t>(count.oldest, transaction);
+    }
+    return 0;
+  }
+};
 
 }  // namespace
 
@@ -118,6 +144,8 @@ Status status_of_lmdb(int error) noexcept {
       return Status();
     case MDB_NOTFOUND:
       return Status(Code::not_found, "no such row in the store");
+    case MDB_MAP_RESIZED:
+      return Status(Code::out_of_memory, "no address space for the store, which has grown");
     case MDB_MAP_FULL:
       return Status(Code::storage_full, kMapFull);
     case MDB_CORRUPTED:
@@ -284,12 +312,13 @@ Status Environment::create(const std::filesystem::path& folder) {
 Result<std::unique_ptr<Environment>> Environment::open(const std::filesystem::path& folder,
                                                        const EnvironmentOptions& options) {
   std::unique_ptr<Environment> environment(new Environment(folder, options));
-  const Status status = environment->start();
+  // While others write, plain reads of the file would meet a page that is being written.
+  const Status status = environment->start(options.alone || options.blind);
   if (!status.ok()) return status;
   return environment;
 }
 
-Status Environment::start() const {
+Status Environment::start(bool survey_first) const {
   // LMDB would make a new store out of a missing or an empty file. Neither may become one silently.
   {
     const Descriptor fd(::open((folder_ / "data.mdb").c_str(), O_RDONLY | O_CLOEXEC));
@@ -302,8 +331,10 @@ Status Environment::start() const {
       return status_of_errno(errno, "cannot look at store/data.mdb: {e}");
     }
     if (file.st_size == 0) return Status(Code::corruption, "store/data.mdb is empty");
-    const Status status = survey(fd.get());
-    if (!status.ok()) return status;
+    if (survey_first) {
+      const Status status = survey(fd.get());
+      if (!status.ok()) return status;
+    }
   }
   return start_map(false);
 }
@@ -314,9 +345,8 @@ Status Environment::start_map(bool make_tables) const {
   map_bytes_ = std::clamp(std::max(options_.map_bytes, map_bytes_), kMapBytesMin, kMapBytesMax);
   map_bytes_ = (map_bytes_ + kMapRounding - 1) / kMapRounding * kMapRounding;
   unsigned flags = MDB_NOTLS;
-  // Nobody writes while a reader holds the folder's lock, so a reader needs no table of readers
-  // and can open a store on a device that is read-only.
-  if (options_.read_only) flags |= MDB_RDONLY | MDB_NOLOCK;
+  if (options_.read_only) flags |= MDB_RDONLY;
+  if (options_.blind) flags |= MDB_NOLOCK;
   if (options_.durability == Durability::interval) flags |= MDB_NOMETASYNC;
   if (options_.durability == Durability::none) flags |= MDB_NOSYNC;
   error = mdb_env_set_mapsize(env_, map_bytes_);
@@ -327,7 +357,10 @@ Status Environment::start_map(bool make_tables) const {
   if (status.code() == Code::not_found || error == ENOENT) {
     status = Status(Code::corruption, "store/data.mdb is cut short");
   }
-  if (status.ok()) status = open_tables(make_tables);
+  if (status.ok()) {
+    clear_stale_readers();
+    status = open_tables(make_tables);
+  }
   if (!status.ok()) stop();
   if (status.ok()) {
     MDB_envinfo info = {};
@@ -339,7 +372,10 @@ Status Environment::start_map(bool make_tables) const {
 
 Status Environment::open_tables(bool make) const noexcept {
   MDB_txn* txn = nullptr;
-  int error = mdb_txn_begin(env_, nullptr, options_.read_only ? MDB_RDONLY : 0, &txn);
+  int error = mdb_txn_begin(env_, nullptr, make ? 0 : MDB_RDONLY, &txn);
+  while (error == MDB_MAP_RESIZED && mdb_env_set_mapsize(env_, 0) == 0) {
+    error = mdb_txn_begin(env_, nullptr, make ? 0 : MDB_RDONLY, &txn);
+  }
   if (error != 0) return status_of_lmdb(error);
   // The format is read as it stands, before its version is known.
   Transaction transaction(txn, tables_, make ? format_.version : 1);
@@ -405,7 +441,15 @@ void Environment::close() noexcept {
 
 // -- transactions ---------------------------------------------------------------------------------
 
-Status Environment::begin_read(MDB_txn** txn) const noexcept {
+// With the environment held in any way. Whether there were any.
+bool Environment::clear_stale_readers() const noexcept {
+  int dead = 0;
+  if (options_.blind || mdb_reader_check(env_, &dead) != 0 || dead <= 0) return false;
+  stale_readers_.fetch_add(static_cast<std::uint64_t>(dead), std::memory_order_relaxed);
+  return true;
+}
+
+int Environment::begin_read(MDB_txn** txn) const noexcept {
   {
     const std::lock_guard lock(idle_mutex_);
     if (!idle_.empty()) {
@@ -413,10 +457,22 @@ Status Environment::begin_read(MDB_txn** txn) const noexcept {
       idle_.pop_back();
     }
   }
-  if (*txn == nullptr) return status_of_lmdb(mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn));
+  if (*txn == nullptr) {
+    const int error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn);
+    if (error != MDB_READERS_FULL || !clear_stale_readers()) return error;
+    return mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn);
+  }
   const int error = mdb_txn_renew(*txn);
-  if (error != 0) mdb_txn_abort(*txn);
-  return status_of_lmdb(error);
+  if (error != 0) mdb_txn_abort(std::exchange(*txn, nullptr));
+  return error;
+}
+
+// Under write_mutex_.
+int Environment::begin_write(MDB_txn** txn) const noexcept {
+  for (;;) {
+    const int error = mdb_txn_begin(env_, nullptr, 0, txn);
+    if (error != MDB_MAP_RESIZED || !adopt_map().ok()) return error;
+  }
 }
 
 void Environment::end_read(MDB_txn* txn) const noexcept {
@@ -435,7 +491,7 @@ Status Environment::reopen() const noexcept try {
   if (closed_) return Status(Code::closed, "the database is closed");
   const std::lock_guard turn(turnstile_);
   const std::unique_lock map(map_lock_);
-  return start();
+  return start(false);
 } catch (const std::bad_alloc&) {
   return Status(Code::out_of_memory, "no memory to open the store again");
 }
@@ -456,11 +512,19 @@ Status Environment::enter(std::shared_lock<std::shared_mutex>& map) const noexce
 
 Status Environment::read(FunctionRef<Status(const Transaction&)> work) const {
   std::shared_lock<std::shared_mutex> map;
-  Status status = enter(map);
-  if (!status.ok()) return status;
   MDB_txn* txn = nullptr;
-  status = begin_read(&txn);
-  if (!status.ok()) return status;
+  for (;;) {
+    const Status entered = enter(map);
+    if (!entered.ok()) return entered;
+    const int error = begin_read(&txn);
+    if (error == 0) break;
+    if (error != MDB_MAP_RESIZED) return status_of_lmdb(error);
+    map.unlock();
+    const std::lock_guard writing(write_mutex_);
+    Status status = reopen();
+    if (status.ok()) status = adopt_map();
+    if (!status.ok()) return status;
+  }
   // Whatever happens in `work`, the snapshot is let go.
   struct End {
     const Environment& environment;
@@ -482,7 +546,7 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
         if (txn != nullptr) mdb_txn_abort(txn);
       }
     } open;
-    int error = mdb_txn_begin(env_, nullptr, 0, &open.txn);
+    int error = begin_write(&open.txn);
     if (error != 0) return status_of_lmdb(error);
     const std::size_t number = mdb_txn_id(open.txn);
     Transaction transaction(open.txn, tables_, format_.version);
@@ -490,7 +554,8 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
     if (status.ok()) {
       error = mdb_txn_commit(std::exchange(open.txn, nullptr));
       if (error == 0) {
-        commits_.fetch_add(1, std::memory_order_relaxed);
+        const std::uint64_t commits = commits_.fetch_add(1, std::memory_order_relaxed);
+        if (commits % kCommitsBetweenChecks == 0) clear_stale_readers();
         return status;
       }
       status = commit_failure(error, number);
@@ -499,6 +564,7 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
       mdb_txn_abort(std::exchange(open.txn, nullptr));
     }
     if (!is_map_full(status)) return status;
+    if (clear_stale_readers()) continue;  // what they kept is free now
     status = grow();
     if (!status.ok()) return status;
   }
@@ -516,7 +582,7 @@ Status Environment::commit_failure(int error, std::size_t transaction) noexcept 
     const std::lock_guard turn(turnstile_);
     const std::unique_lock map(map_lock_);
     MDB_txn* probe = nullptr;
-    if (begin_read(&probe).ok()) {
+    if (begin_read(&probe) == 0) {
       end_read(probe);
       return status;
     }
@@ -532,24 +598,44 @@ Status Environment::commit_failure(int error, std::size_t transaction) noexcept 
 
 // Under write_mutex_, with no write under way.
 Status Environment::grow() noexcept {
+  const Status status = move_map(map_bytes_ * 2);
+  if (status.ok()) grown_.fetch_add(1, std::memory_order_relaxed);
+  return status;
+}
+
+// The same, when another process has let the store outgrow our map.
+Status Environment::adopt_map() const noexcept {
+  MDB_envinfo info = {};
+  MDB_stat shape = {};
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &shape);
+  std::uint64_t larger = map_bytes_;
+  while (larger < (info.me_last_pgno + 1) * shape.ms_psize) larger *= 2;
+  return move_map(larger);
+}
+
+Status Environment::move_map(std::uint64_t larger) const noexcept {
   const std::lock_guard turn(turnstile_);
   const std::unique_lock map(map_lock_);
-  const std::uint64_t larger = map_bytes_ * 2;
   const Status full(Code::storage_full, "no address space for a larger map of the store");
   if (larger > kMapBytesMax) return full;
-  // LMDB lets go of the old map before it asks for the new one: make sure that it will get it.
-  void* probe = ::mmap(nullptr, larger - map_bytes_, PROT_NONE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (probe == MAP_FAILED) return full;
-  ::munmap(probe, larger - map_bytes_);
+  if (larger > map_bytes_) {
+    // LMDB lets go of the old map before it asks for the new one: make sure that it will get it.
+    void* probe = ::mmap(nullptr, larger - map_bytes_, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (probe == MAP_FAILED) return full;
+    ::munmap(probe, larger - map_bytes_);
+  }
   const int error = mdb_env_set_mapsize(env_, larger);
   if (error != 0) {
     // Somebody took the space in between. Back to the old map, or to no store at all.
     if (mdb_env_set_mapsize(env_, map_bytes_) != 0) stop();
     return full;
   }
-  map_bytes_ = larger;
-  grown_.fetch_add(1, std::memory_order_relaxed);
+  // LMDB takes more when another process has used more.
+  MDB_envinfo info = {};
+  mdb_env_info(env_, &info);
+  map_bytes_ = info.me_mapsize;
   return Status();
 }
 
@@ -560,15 +646,36 @@ Status Environment::sync() {
   return status.ok() ? status_of_lmdb(mdb_env_sync(env_, 1)) : status;
 }
 
+Result<std::uint64_t> Environment::last_transaction() const noexcept {
+  std::shared_lock<std::shared_mutex> map;
+  const Status status = enter(map);
+  if (!status.ok()) return status;
+  MDB_envinfo info = {};
+  mdb_env_info(env_, &info);
+  return info.me_last_txnid;
+}
+
 // -- copies ---------------------------------------------------------------------------------------
 
 Status Environment::copy_to(const std::filesystem::path& file) const {
-  std::shared_lock<std::shared_mutex> map;
-  const Status entered = enter(map);
-  if (!entered.ok()) return entered;
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0) return status_of_errno(errno, "cannot make the copy: {e}");
-  const int error = mdb_env_copyfd2(env_, fd.get(), MDB_CP_COMPACT);
+  int error = MDB_MAP_RESIZED;
+  while (error == MDB_MAP_RESIZED) {
+    Status entered;
+    {
+      std::shared_lock<std::shared_mutex> map;
+      entered = enter(map);
+      if (entered.ok()) error = mdb_env_copyfd2(env_, fd.get(), MDB_CP_COMPACT);
+    }
+    // A read adopts a map that another process has outgrown.
+    if (entered.ok() && error == MDB_MAP_RESIZED) {
+      entered = read([](const Transaction&) { return Status(); });
+    }
+    if (entered.ok()) continue;
+    ::unlink(file.c_str());
+    return entered;
+  }
   Status status = status_of_lmdb(error);
   if (error == EIO && device_is_full(fd.get())) status = status_of_errno(ENOSPC, "");
   if (status.ok() && ::fsync(fd.get()) != 0) {
@@ -585,7 +692,11 @@ Status Environment::compact() {
   const std::lock_guard writing(write_mutex_);
   ::unlink(smaller.c_str());  // left by a compaction that was killed
   Status status = reopen();
-  if (status.ok()) status = copy_to(smaller);
+  if (!status.ok()) return status;
+  // Another process, which has left, may have let the store outgrow our map.
+  MDB_txn* probe = nullptr;
+  if (begin_write(&probe) == 0) mdb_txn_abort(probe);
+  status = copy_to(smaller);
   if (!status.ok()) return status;
   const std::lock_guard turn(turnstile_);
   const std::unique_lock map(map_lock_);
@@ -597,7 +708,7 @@ Status Environment::compact() {
   } else {
     status = sync_path(folder_);
   }
-  const Status opened = start();
+  const Status opened = start(false);
   return opened.ok() ? status : opened;
 }
 
@@ -628,12 +739,20 @@ Result<EnvironmentStats> Environment::stats() const {
     if (error != MDB_NOTFOUND) return status_of_lmdb(error);
     stats.map_bytes = info.me_mapsize;
     stats.used_bytes = (info.me_last_pgno + 1 - free_pages) * shape.ms_psize;
+    stats.file_bytes = static_cast<std::uint64_t>(file.st_size);
     stats.disk_bytes = static_cast<std::uint64_t>(file.st_blocks) * 512;
+    stats.max_readers = info.me_maxreaders;
+    ReaderCount count;
+    mdb_reader_list(env_, ReaderCount::add_line, &count);
+    stats.readers = count.readers - std::min<std::uint64_t>(count.readers, 1);  // without this one
+    stats.oldest_reader =
+        info.me_last_txnid - std::min<std::uint64_t>(count.oldest, info.me_last_txnid);
     return Status();
   });
   if (!status.ok()) return status;
-  stats.commits = commits();
+  stats.commits = commits_.load(std::memory_order_relaxed);
   stats.grown = grown_.load(std::memory_order_relaxed);
+  stats.stale_readers = stale_readers_.load(std::memory_order_relaxed);
   return stats;
 }
 

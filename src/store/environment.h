@@ -6,7 +6,14 @@
 // The map (the address space that LMDB reads through) grows by itself. A write that finds it full
 // is aborted, waits for this process's readers to be out, moves the map to twice its size and is
 // run again from its beginning; so `work` may run more than once and must only write to its
-// transaction, or forget what it wrote elsewhere when it starts.
+// transaction, or forget what it wrote elsewhere when it starts. When another process has let the
+// store outgrow our map, the next transaction here adopts the larger size in the same way.
+//
+// Several processes: LMDB's own lock file holds the writers' mutex (robust: a writer that is killed
+// leaves it to the next) and the table of readers. A reader that was killed in mid-read would keep
+// the pages of its snapshot for ever: such readers are cleared at open, every 64 commits, when the
+// table is full, and before the map grows. One process must open a store once only (LMDB's locks go
+// by process), and all of them must share one space of process ids: FolderLock sees to both.
 //
 // Locks, in this order: write_mutex_ (one writer; held through a write) -> turnstile_ (so that
 // a waiting mover of the map is not starved by ever new readers) -> map_lock_ (shared: a reader;
@@ -139,7 +146,12 @@ struct EnvironmentOptions {
   bool read_only = false;
   Durability durability = Durability::commit;
   std::uint64_t map_bytes = 1ULL << 30;
-  std::uint32_t max_readers = 1024;
+  std::uint32_t max_readers = 1024;  // the first process to open decides for all
+  // Nobody else has the store open: its pages are surveyed first (survey.h).
+  bool alone = true;
+  // read_only without a place in the table of readers, for a folder that cannot be written. Only
+  // while nobody has the store open for writing.
+  bool blind = false;
   std::uint32_t version = kVersion;  // of the store's format: the upgrade reads older ones
 };
 
@@ -149,9 +161,14 @@ bool is_of_older_version(Status status) noexcept;
 struct EnvironmentStats {
   std::uint64_t map_bytes = 0;
   std::uint64_t used_bytes = 0;
+  std::uint64_t file_bytes = 0;
   std::uint64_t disk_bytes = 0;
   std::uint64_t commits = 0;
   std::uint64_t grown = 0;
+  std::uint64_t readers = 0;        // transactions that read now, of every process
+  std::uint64_t max_readers = 0;    // that may
+  std::uint64_t stale_readers = 0;  // of dead processes, cleared since open
+  std::uint64_t oldest_reader = 0;  // transactions committed since the oldest of them began
 };
 
 class Environment {
@@ -187,8 +204,8 @@ class Environment {
   // the environment is the parent's, and is to be left alone for ever.
   void close() noexcept;
 
-  // Transactions committed since it was opened.
-  std::uint64_t commits() const noexcept { return commits_.load(std::memory_order_relaxed); }
+  // The number of the last transaction that any process committed.
+  Result<std::uint64_t> last_transaction() const noexcept;
 
   Result<EnvironmentStats> stats() const;
 
@@ -196,7 +213,7 @@ class Environment {
   Environment(std::filesystem::path folder, const EnvironmentOptions& options);
 
   // Reopening changes nothing that a caller can see: const, as a read may be what finds the need.
-  Status start() const;
+  Status start(bool survey_first) const;
   Status start_map(bool make_tables) const;
   Status open_tables(bool make) const noexcept;
   void stop() const noexcept;
@@ -204,7 +221,11 @@ class Environment {
   Status enter(std::shared_lock<std::shared_mutex>& map) const noexcept;
 
   Status grow() noexcept;
-  Status begin_read(MDB_txn** txn) const noexcept;
+  Status move_map(std::uint64_t larger) const noexcept;
+  Status adopt_map() const noexcept;
+  int begin_write(MDB_txn** txn) const noexcept;
+  int begin_read(MDB_txn** txn) const noexcept;
+  bool clear_stale_readers() const noexcept;
   void end_read(MDB_txn* txn) const noexcept;
   Status commit_failure(int error, std::size_t transaction) noexcept;
 
@@ -229,6 +250,7 @@ class Environment {
 
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> grown_{0};
+  mutable std::atomic<std::uint64_t> stale_readers_{0};
 };
 
 }  // namespace skerry::store

@@ -91,6 +91,13 @@ Result<Key> Reading::name_id(std::uint32_t collection, std::string_view name) co
   return get_le<Key>(id->data());
 }
 
+Result<std::string_view> Reading::name_of(std::uint32_t collection, Key id) const {
+  const Result<Bytes> name = transaction_.get(Table::names_by_id, RowKey(collection, id));
+  if (!name.ok()) return name.error();
+  if (name->empty() || name->size() > kMaxKeyBytes) return damaged("a key of the store is damaged");
+  return text_of(*name);
+}
+
 Status Reading::each_collection(
     FunctionRef<bool(std::string_view, const CollectionRecord&)> visit) const {
   Cursor cursor(transaction_, Table::collections);
@@ -177,6 +184,13 @@ Status Reading::each_change(std::uint32_t collection, std::uint64_t after,
 }
 
 // -- Commit ---------------------------------------------------------------------------------------
+
+Result<bool> Commit::is_named(std::string_view name, std::uint32_t collection) const {
+  const Result<CollectionRecord> record = Reading(transaction_).collection(name);
+  if (record.ok()) return record->id == collection;
+  if (record.error().code() == Code::not_found) return false;
+  return record.error();
+}
 
 Status Commit::turn_to(std::uint32_t collection) {
   collection_ = collection;
@@ -278,7 +292,8 @@ Status Commit::finish() {
 Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& folder,
                                            const EnvironmentOptions& options) {
   Result<std::unique_ptr<Environment>> environment = Environment::open(folder, options);
-  if (!environment.ok() && !options.read_only && is_of_older_version(environment.error())) {
+  if (!environment.ok() && !options.read_only && options.alone &&
+      is_of_older_version(environment.error())) {
     const Status status = upgrade(folder);
     if (!status.ok()) return status;
     environment = Environment::open(folder, options);
@@ -286,7 +301,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& folder,
   if (!environment.ok()) return environment.error();
   std::unique_ptr<Store> store(new Store(std::move(*environment)));
   if (!options.read_only) {
-    remove_upgrade_leftovers(folder);
+    if (options.alone) remove_upgrade_leftovers(folder);
     const Status status = store->finish_drops();
     if (!status.ok()) return status;
   }

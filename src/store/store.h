@@ -36,6 +36,8 @@ class Reading {
 
   // The id of a byte-string key; not_found.
   Result<Key> name_id(std::uint32_t collection, std::string_view name) const;
+  // And back.
+  Result<std::string_view> name_of(std::uint32_t collection, Key id) const;
 
   // Names in ascending order of bytes.
   Status each_collection(FunctionRef<bool(std::string_view, const CollectionRecord&)> visit) const;
@@ -72,8 +74,14 @@ class Commit {
   Commit(Transaction& transaction, HeapScratch& scratch) noexcept
       : transaction_(transaction), scratch_(scratch) {}
 
+  // Whether the name is (still) this collection's.
+  Result<bool> is_named(std::string_view name, std::uint32_t collection) const;
+
   // Turns to a collection; the other calls are about the collection turned to last.
   Status turn_to(std::uint32_t collection);
+
+  // Of its last change.
+  std::uint64_t sequence() const noexcept { return touched_[current_].counters.sequence; }
 
   Result<bool> contains(Key key) const { return heap().contains(key); }
 

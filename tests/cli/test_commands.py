@@ -258,7 +258,7 @@ class Keeping(CliCase):
         self.assertTrue(stats["has_graph"])
         self.assertEqual(stats["live"], 2000)
 
-    def test_a_second_process_is_told_busy(self):
+    def test_commands_work_beside_a_running_import(self):
         self.import_rows(10)
         holder = subprocess.Popen([SKERRY, "import", self.db, "docs", "-", "--format", "jsonl"],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -269,10 +269,15 @@ class Keeping(CliCase):
                 if has_open(holder, "data.mdb"):
                     break
                 time.sleep(0.05)
-            self.run_skerry("stats", self.db, expect=BUSY)
+            self.assertEqual(self.vector(7), row(7))
+            self.run_skerry("verify", self.db)
+            self.run_skerry("backup", self.db, self.path("copy"))
+            self.run_skerry("remove", self.db, "docs", 3)
+            self.run_skerry("compact", self.db, expect=BUSY)
         finally:
             holder.communicate(timeout=60)
-        self.run_skerry("stats", self.db)
+        self.run_skerry("get", self.db, "docs", 3, expect=NOT_FOUND)
+        self.run_skerry("compact", self.db)
 
 
 if __name__ == "__main__":
