@@ -48,9 +48,8 @@ struct CollectionOptions {
 enum class Durability : std::uint8_t {
   commit = 0,    // it survives kill -9 and power loss
   interval = 1,  // it survives kill -9; power loss may take the last interval
-  none = 2,      // it survives kill -9; power loss may take everything since sync(), and may damage
-                 // the store itself: for imports that can be run again. No other process may
-                 // have the database open for writing
+  none = 2,      // it survives kill -9; power loss takes everything since sync(), and nothing
+                 // before. No other process may have the database open for writing
 };
 
 // How far the rebuilding of a collection's index is, which may take long. Called by the thread that

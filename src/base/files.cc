@@ -15,6 +15,8 @@ Status status_of_errno(int error, const char* text) noexcept {
       return Status(Code::storage_full, "no space left on the device");
     case EFBIG:
       return Status(Code::storage_full, "the file would exceed the largest size allowed");
+    case EAGAIN:
+      return Status(Code::out_of_memory, "the operating system has no thread left");
     case ENOMEM:
       return Status(Code::out_of_memory, "the operating system has no memory left");
     default:

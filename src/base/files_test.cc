@@ -14,6 +14,7 @@ TEST(Files, ErrnoIsSortedByWhoseMoveItIs) {
   EXPECT_EQ(status_of_errno(EDQUOT, "x").code(), Code::storage_full);
   EXPECT_EQ(status_of_errno(EFBIG, "x").code(), Code::storage_full);
   EXPECT_EQ(status_of_errno(ENOMEM, "x").code(), Code::out_of_memory);
+  EXPECT_EQ(status_of_errno(EAGAIN, "x").code(), Code::out_of_memory);
   EXPECT_EQ(status_of_errno(EIO, "cannot write: {e}").message(),
             "io_error: cannot write: Input/output error");
 }

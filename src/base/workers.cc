@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstddef>
+#include <exception>
 #include <mutex>
-#include <system_error>
+#include <new>
 #include <thread>
 
 namespace skerry {
@@ -44,7 +46,7 @@ class Workers {
     for (std::uint32_t i = 1; i < core_count(); ++i) {
       try {
         std::thread([this] { work(); }).detach();
-      } catch (const std::system_error&) {
+      } catch (const std::exception&) {  // of the system, or for want of memory
         return;
       }
     }
@@ -85,7 +87,8 @@ class Workers {
 // Lives as long as the process: its threads may still wait when statics are destroyed. A child of
 // fork() has no threads of ours and works alone.
 Workers& workers() {
-  static Workers* const shared = new Workers;
+  alignas(Workers) static std::byte room[sizeof(Workers)];
+  static Workers* const shared = new (room) Workers;
   return *shared;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "base/files.h"
@@ -89,17 +90,29 @@ Status check_same(const CollectionOptions& kept, const CollectionOptions& asked)
 
 Status make_folders(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(folder, error);
+  // Each folder that is made is a name in the one above, which lasts when that one is synced.
+  fs::path made = fs::absolute(folder).lexically_normal();
+  if (!made.has_filename()) made = made.parent_path();
+  std::vector<fs::path> parents;
+  for (fs::path at = made; !fs::exists(at, error) && at.has_relative_path();) {
+    at = at.parent_path();
+    parents.push_back(at);
+  }
+  fs::create_directories(made, error);
   if (error) return status_of_errno(error.value(), "cannot make the folder: {e}");
-  const fs::path parent = fs::absolute(folder).parent_path();
-  return parent.empty() ? Status() : sync_path(parent);
+  for (const fs::path& parent : parents) {
+    const Status status = sync_path(parent);
+    if (!status.ok()) return status;
+  }
+  return Status();
 }
 
 Status rename_and_sync(const fs::path& from, const fs::path& to) {
+  const fs::path parent = to.parent_path();
   std::error_code error;
   fs::rename(from, to, error);
   if (error) return status_of_errno(error.value(), "cannot rename: {e}");
-  return sync_path(to.parent_path());
+  return sync_path(parent);
 }
 
 bool holds_files(const fs::path& folder) {
@@ -187,7 +200,7 @@ Status DatabaseState::start() {
   }
   if (status.ok()) status = lock_.let_others_in();
   if (!status.ok()) return status;
-  if (options_.durability == Durability::interval && !options_.read_only) start_syncing();
+  if (options_.durability == Durability::interval && !options_.read_only) status = start_syncing();
   return status;
 }
 
@@ -231,7 +244,7 @@ Status DatabaseState::remove_leftovers() {
   return status;
 }
 
-void DatabaseState::start_syncing() {
+Status DatabaseState::start_syncing() try {
   syncing_ = std::make_unique<Syncing>();
   syncing_->thread = std::thread([this, &syncing = *syncing_] {
     const std::chrono::milliseconds interval(options_.sync_interval_ms);
@@ -246,6 +259,10 @@ void DatabaseState::start_syncing() {
       lock.lock();
     }
   });
+  return Status();
+} catch (const std::system_error& error) {
+  syncing_.reset();
+  return status_of_errno(error.code().value(), "no thread to sync the store with: {e}");
 }
 
 void DatabaseState::stop_syncing() {
@@ -275,18 +292,26 @@ std::shared_ptr<DatabaseState::Entry> DatabaseState::entry_of(std::string_view n
   return entries_.emplace(name, std::make_shared<Entry>()).first->second;
 }
 
-std::vector<std::shared_ptr<CollectionState>> DatabaseState::open_states() {
-  std::vector<std::shared_ptr<Entry>> entries;
-  {
-    const std::lock_guard lock(entries_mutex_);
-    for (const auto& [name, entry] : entries_) entries.push_back(entry);
+// With no lock held while it visits, and no memory taken. Entries are never removed, and those of a
+// map stay where they are.
+void DatabaseState::each_entry(FunctionRef<void(Entry&)> visit) {
+  std::unique_lock lock(entries_mutex_);
+  for (auto at = entries_.begin(); at != entries_.end(); ++at) {
+    lock.unlock();
+    visit(*at->second);
+    lock.lock();
   }
-  std::vector<std::shared_ptr<CollectionState>> states;
-  for (const std::shared_ptr<Entry>& entry : entries) {
-    const std::lock_guard lock(entry->mutex);
-    if (entry->state != nullptr) states.push_back(entry->state);
-  }
-  return states;
+}
+
+void DatabaseState::each_open_state(FunctionRef<void(CollectionState&)> visit) {
+  each_entry([&](Entry& entry) {
+    std::shared_ptr<CollectionState> state;
+    {
+      const std::lock_guard lock(entry.mutex);
+      state = entry.state;
+    }
+    if (state != nullptr) visit(*state);
+  });
 }
 
 // When another process has dropped the collection, its handles are closed, and the name is free for
@@ -403,11 +428,14 @@ Status DatabaseState::drop(std::string_view name) {
   }
   // With no lock held: a reader that this waits for may be asking for one.
   if (state != nullptr) state->shut();
-  std::error_code ignored;
-  fs::remove(images() / (std::to_string(*id) + ".image"), ignored);
-  // The collection is gone for everybody; rows that could not be removed now are removed by the
-  // next open.
-  static_cast<void>(store_->remove_rows(*id));
+  // The collection is gone for everybody, whatever happens now: rows that could not be removed are
+  // removed by the next open.
+  try {
+    std::error_code ignored;
+    fs::remove(images() / (std::to_string(*id) + ".image"), ignored);
+    static_cast<void>(store_->remove_rows(*id));
+  } catch (const std::bad_alloc&) {
+  }
   return status;
 }
 
@@ -516,20 +544,22 @@ Status DatabaseState::sync() {
 Status DatabaseState::checkpoint() {
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
   Status first;
-  for (const std::shared_ptr<CollectionState>& state : open_states()) {
-    const Status status = state->save_image_if_changed();
+  each_open_state([&](CollectionState& state) {
+    const Status status = state.save_image_if_changed();
     // A collection that was dropped meanwhile needs no image.
     if (first.ok() && status.code() != Code::closed) first = status;
-  }
+  });
   return first;
 }
 
 Status DatabaseState::backup(const std::filesystem::path& folder) const {
+  const fs::path fresh = folder / "store.new";
+  std::error_code absent;
+  fs::remove_all(fresh, absent);  // left by a backup that was killed, or could not tidy up
   if (holds_files(folder)) {
     return Status(Code::already_exists, "the folder of the backup is not empty");
   }
   Status status = make_folders(folder);
-  const fs::path fresh = folder / "store.new";
   if (status.ok()) status = make_folders(fresh);
   if (status.ok()) status = store_->environment().copy_to(fresh / "data.mdb");
   // Images of ours must not be taken for images of the copy, which goes its own way.
@@ -537,8 +567,10 @@ Status DatabaseState::backup(const std::filesystem::path& folder) const {
   if (status.ok()) status = sync_path(fresh);
   if (status.ok()) status = rename_and_sync(fresh, folder / "store");
   if (!status.ok()) {
+    // The folder was empty: both are ours.
     std::error_code ignored;
     fs::remove_all(fresh, ignored);
+    fs::remove_all(folder / "store", ignored);
   }
   return status;
 }
@@ -566,27 +598,35 @@ Status DatabaseState::close() {
   closing_.store(true, std::memory_order_release);
   stop_syncing();
   keeper_->stop();
-  const std::vector<std::shared_ptr<CollectionState>> states = open_states();
-  {
+  // Nothing here needs memory: a close that is given up would leave the folder locked.
+  each_open_state([&](CollectionState& state) {
     const std::lock_guard no_writers(commit_mutex_);
-    for (const std::shared_ptr<CollectionState>& state : states) state->seal();
-  }
-  for (const std::shared_ptr<CollectionState>& state : states) {
+    state.seal();
+  });
+  each_open_state([&](CollectionState& state) {
     if (!options_.read_only && options_.use_images) {
-      const Status status = state->save_image_if_changed();
+      Status status;
+      try {
+        status = state.save_image_if_changed();
+      } catch (const std::bad_alloc&) {
+        status = Status(Code::out_of_memory, "no memory to save the image");
+      }
       // A collection that another process has dropped needs no image.
       if (first.ok() && status.code() != Code::closed) first = status;
     }
-    state->shut();
-  }
+    state.shut();
+  });
   if (!options_.read_only) {
     const Status status = store_->environment().sync();
     if (first.ok()) first = status;
   }
   store_->environment().close();
   lock_.release();
-  const std::lock_guard entries(entries_mutex_);
-  entries_.clear();
+  each_entry([](Entry& entry) {
+    std::shared_ptr<CollectionState> gone;  // when the lock has gone
+    const std::lock_guard entry_lock(entry.mutex);
+    gone.swap(entry.state);
+  });
   return first;
 }
 

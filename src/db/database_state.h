@@ -115,11 +115,12 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   Status start();
   Status make_store();
   Status remove_leftovers();
-  void start_syncing();
+  Status start_syncing();
   void stop_syncing();
 
   std::shared_ptr<Entry> entry_of(std::string_view name);
-  std::vector<std::shared_ptr<CollectionState>> open_states();
+  void each_entry(FunctionRef<void(Entry&)> visit);
+  void each_open_state(FunctionRef<void(CollectionState&)> visit);
   Result<Collection> open_entry(Entry& entry, std::string_view name);
   Result<Collection> create_entry(Entry& entry, std::string_view name,
                                   const CollectionOptions& options);

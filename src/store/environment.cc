@@ -21,6 +21,7 @@
 #include "base/crc32c.h"
 #include "base/files.h"
 #include "store/survey.h"
+#include "store/synced_root.h"
 
 namespace skerry::store {
 namespace {
@@ -29,6 +30,7 @@ constexpr std::uint64_t kMapRounding = 64 * 1024;  // a multiple of every page s
 constexpr std::uint64_t kMapBytesMin = 256 * 1024;
 constexpr std::uint64_t kMapBytesMax = 1ULL << 46;   // half of what 48-bit addresses give a process
 constexpr std::uint64_t kCommitsBetweenChecks = 64;  // for readers of dead processes
+constexpr std::uint64_t kGrowthUnsynced = 64 << 20;  // bytes
 constexpr const char* kMapFull = "the store's map is full";
 constexpr const char* kNotAStore = "not a Skerry store";
 constexpr const char* kOlder =
@@ -131,6 +133,17 @@ struct ReaderCount {
     return 0;
   }
 };
+
+// LMDB writes its table of readers through memory, where a device without room is no error but
+// SIGBUS. So the room is taken before: a header of 192 bytes, then 64 a reader. A file system that
+// cannot do that is let be.
+Status take_room_for_readers(const std::filesystem::path& file, std::uint32_t readers) noexcept {
+  const Descriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return status_of_errno(errno, "cannot open store/lock.mdb: {e}");
+  const off_t bytes = 192 + off_t{64} * readers;
+  if (::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, bytes) == 0 || errno != ENOSPC) return Status();
+  return status_of_errno(ENOSPC, "");
+}
 
 }  // namespace
 
@@ -320,6 +333,7 @@ Result<std::unique_ptr<Environment>> Environment::open(const std::filesystem::pa
 
 Status Environment::start(bool survey_first) const {
   // LMDB would make a new store out of a missing or an empty file. Neither may become one silently.
+  bool is_unsynced = false;
   {
     const Descriptor fd(::open((folder_ / "data.mdb").c_str(), O_RDONLY | O_CLOEXEC));
     if (fd.get() < 0) {
@@ -331,15 +345,26 @@ Status Environment::start(bool survey_first) const {
       return status_of_errno(errno, "cannot look at store/data.mdb: {e}");
     }
     if (file.st_size == 0) return Status(Code::corruption, "store/data.mdb is empty");
+    const Result<bool> kept = recover_synced_root(folder_, options_.read_only);
+    if (!kept.ok()) return kept.error();
+    is_unsynced = *kept && !options_.read_only;
     if (survey_first) {
       const Status status = survey(fd.get());
       if (!status.ok()) return status;
     }
   }
-  return start_map(false);
+  Status status = start_map(false);
+  if (!status.ok() || !is_unsynced) return status;
+  // What a killed writer left in the system's hands.
+  status = status_of_lmdb(mdb_env_sync(env_, 1));
+  if (status.ok()) status = forget_synced_root(folder_);
+  if (!status.ok()) stop();
+  return status;
 }
 
 Status Environment::start_map(bool make_tables) const {
+  // Before there is an environment that an exception would leave half open.
+  const std::filesystem::path lock_file = folder_ / "lock.mdb";
   int error = mdb_env_create(&env_);
   if (error != 0) return status_of_lmdb(error);
   map_bytes_ = std::clamp(std::max(options_.map_bytes, map_bytes_), kMapBytesMin, kMapBytesMax);
@@ -350,10 +375,15 @@ Status Environment::start_map(bool make_tables) const {
   if (options_.durability == Durability::interval) flags |= MDB_NOMETASYNC;
   if (options_.durability == Durability::none) flags |= MDB_NOSYNC;
   error = mdb_env_set_mapsize(env_, map_bytes_);
-  if (error == 0) error = mdb_env_set_maxreaders(env_, options_.max_readers);
+  // One for the snapshot that is kept.
+  const std::uint32_t readers =
+      options_.max_readers + (options_.durability == Durability::none ? 1 : 0);
+  if (error == 0) error = mdb_env_set_maxreaders(env_, readers);
   if (error == 0) error = mdb_env_set_maxdbs(env_, kTableNames.size());
-  if (error == 0) error = mdb_env_open(env_, folder_.c_str(), flags, 0644);
   Status status = status_of_lmdb(error);
+  if (status.ok() && !options_.blind) status = take_room_for_readers(lock_file, readers);
+  if (status.ok()) error = mdb_env_open(env_, folder_.c_str(), flags, 0644);
+  if (status.ok()) status = status_of_lmdb(error);
   if (status.code() == Code::not_found || error == ENOENT) {
     status = Status(Code::corruption, "store/data.mdb is cut short");
   }
@@ -427,6 +457,7 @@ void Environment::stop() const noexcept {
   if (env_ == nullptr) return;
   for (MDB_txn* txn : idle_) mdb_txn_abort(txn);
   idle_.clear();
+  if (kept_ != nullptr) mdb_txn_abort(std::exchange(kept_, nullptr));
   mdb_env_close(env_);
   env_ = nullptr;
 }
@@ -548,6 +579,10 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
     } open;
     int error = begin_write(&open.txn);
     if (error != 0) return status_of_lmdb(error);
+    if (options_.durability == Durability::none && kept_ == nullptr) {
+      status = keep_root();
+      if (!status.ok()) return status;
+    }
     const std::size_t number = mdb_txn_id(open.txn);
     Transaction transaction(open.txn, tables_, format_.version);
     status = work(transaction);
@@ -556,6 +591,8 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
       if (error == 0) {
         const std::uint64_t commits = commits_.fetch_add(1, std::memory_order_relaxed);
         if (commits % kCommitsBetweenChecks == 0) clear_stale_readers();
+        // The write is done; a sync that fails is tried again by the next.
+        if (kept_ != nullptr && is_outgrown()) static_cast<void>(let_root_go());
         return status;
       }
       status = commit_failure(error, number);
@@ -568,6 +605,48 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
     status = grow();
     if (!status.ok()) return status;
   }
+}
+
+// In a write that has written nothing yet: its predecessor is what power loss goes back to.
+Status Environment::keep_root() {
+  Status status = status_of_lmdb(mdb_env_sync(env_, 1));
+  if (!status.ok()) return status;
+  MDB_txn* snapshot = nullptr;
+  status = status_of_lmdb(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &snapshot));
+  if (!status.ok()) return status;
+  int fd = -1;
+  MDB_stat shape = {};
+  MDB_envinfo info = {};
+  mdb_env_get_fd(env_, &fd);
+  mdb_env_stat(env_, &shape);
+  mdb_env_info(env_, &info);
+  status = keep_synced_root(folder_, fd, mdb_txn_id(snapshot), shape.ms_psize);
+  if (!status.ok()) {
+    mdb_txn_abort(snapshot);
+    return status;
+  }
+  kept_ = snapshot;
+  kept_pages_ = info.me_last_pgno + 1;
+  return status;
+}
+
+// Under write_mutex_, between writes: syncs everything, so that nothing needs to be gone back to.
+Status Environment::let_root_go() {
+  Status status = status_of_lmdb(mdb_env_sync(env_, 1));
+  if (status.ok() && kept_ != nullptr) status = forget_synced_root(folder_);
+  if (status.ok() && kept_ != nullptr) mdb_txn_abort(std::exchange(kept_, nullptr));
+  return status;
+}
+
+// Pages that were freed since the snapshot are not used again: a store that is never synced would
+// grow with every write.
+bool Environment::is_outgrown() const noexcept {
+  MDB_stat shape = {};
+  MDB_envinfo info = {};
+  mdb_env_stat(env_, &shape);
+  mdb_env_info(env_, &info);
+  const std::uint64_t limit = std::max(kGrowthUnsynced / shape.ms_psize, kept_pages_ / 4);
+  return info.me_last_pgno + 1 > kept_pages_ + limit;
 }
 
 // What a commit that failed means. LMDB refuses everything after it could not write its root:
@@ -628,8 +707,9 @@ Status Environment::move_map(std::uint64_t larger) const noexcept {
   }
   const int error = mdb_env_set_mapsize(env_, larger);
   if (error != 0) {
-    // Somebody took the space in between. Back to the old map, or to no store at all.
-    if (mdb_env_set_mapsize(env_, map_bytes_) != 0) stop();
+    // Somebody took the space in between, and LMDB has no map at all now, though it does not know:
+    // the next call opens it anew.
+    stop();
     return full;
   }
   // LMDB takes more when another process has used more.
@@ -641,6 +721,11 @@ Status Environment::move_map(std::uint64_t larger) const noexcept {
 
 Status Environment::sync() {
   if (options_.read_only) return Status();
+  if (options_.durability == Durability::none) {
+    const std::lock_guard writing(write_mutex_);
+    const Status status = reopen();
+    return status.ok() ? let_root_go() : status;
+  }
   std::shared_lock<std::shared_mutex> map;
   const Status status = enter(map);
   return status.ok() ? status_of_lmdb(mdb_env_sync(env_, 1)) : status;
@@ -698,6 +783,12 @@ Status Environment::compact() {
   if (begin_write(&probe) == 0) mdb_txn_abort(probe);
   status = copy_to(smaller);
   if (!status.ok()) return status;
+  // The copy has other pages: a root that is kept is not one of its own.
+  status = let_root_go();
+  if (!status.ok()) {
+    ::unlink(smaller.c_str());
+    return status;
+  }
   const std::lock_guard turn(turnstile_);
   const std::unique_lock map(map_lock_);
   stop();

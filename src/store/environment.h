@@ -32,9 +32,10 @@
 //              power loss can take the last commit, never more and never the store's order. (LMDB
 //              keeps the pages of the two last roots; the sync of the next commit writes the root
 //              before it.) sync() at the interval closes the gap when no next commit comes.
-//   none       nothing is synced until sync() (MDB_NOSYNC). kill -9 harms nothing. Power loss may
-//              take everything since sync(), and, as the device may write a root before its pages,
-//              may leave a store that is damaged: it is for imports that can be run again.
+//   none       nothing is synced until sync() (MDB_NOSYNC). kill -9 harms nothing. Power loss takes
+//              everything since sync() and no more: the root of that moment is kept and its pages
+//              are not used again (synced_root.h). They are freed by the next sync, which a store
+//              that has grown by a quarter, and 64 MB, makes by itself.
 //
 // Errors: storage_full (device, quota, file-size limit, address space), out_of_memory, io_error,
 // corruption, incompatible, busy (max_readers), closed.
@@ -221,6 +222,9 @@ class Environment {
   Status enter(std::shared_lock<std::shared_mutex>& map) const noexcept;
 
   Status grow() noexcept;
+  Status keep_root();
+  Status let_root_go();
+  bool is_outgrown() const noexcept;
   Status move_map(std::uint64_t larger) const noexcept;
   Status adopt_map() const noexcept;
   int begin_write(MDB_txn** txn) const noexcept;
@@ -243,6 +247,11 @@ class Environment {
   mutable std::uint64_t map_bytes_ = 0;
   mutable Format format_;
   bool closed_ = false;
+
+  // Durability::none, under write_mutex_: the snapshot that power loss goes back to. Null: all is
+  // synced.
+  mutable MDB_txn* kept_ = nullptr;
+  std::uint64_t kept_pages_ = 0;  // of the store at that moment
 
   // Read transactions that rest, kept so that a read allocates nothing and asks for no slot.
   mutable std::mutex idle_mutex_;

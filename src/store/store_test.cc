@@ -13,6 +13,8 @@
 #include <map>
 #include <thread>
 
+#include "base/codec.h"
+#include "base/crc32c.h"
 #include "base/test_folder.h"
 
 namespace skerry::store {
@@ -595,6 +597,76 @@ TEST(Store, ARootThatCannotBeWrittenChangesNothingAndEverythingGoesOn) {
   EXPECT_EQ(vectors_of(*store, 1).size(), 2U);
   EXPECT_EQ(counters_of(*store, 1).sequence, 2U);
   EXPECT_TRUE(store->environment().sync().ok());
+}
+
+// The folder as it is now, with a root that was kept before the machine was started anew.
+void copy_as_after_power_loss(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::filesystem::copy(from, to);
+  const std::filesystem::path file = to / "synced.root";
+  std::string bytes(256, 0);
+  std::ifstream(file, std::ios::binary).read(bytes.data(), 256);
+  bytes[16] ^= 1;  // in the boot's number
+  const auto all = std::as_writable_bytes(std::span(bytes));
+  put_le(&all[252], crc32c(all.first(252)));
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+TEST(Store, WithoutSyncsPowerLossGoesBackToTheLastOne) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const EnvironmentOptions none{.durability = Durability::none};
+  const std::filesystem::path root = folder.path() / "synced.root";
+  TestFolder copies;
+  const std::filesystem::path killed = copies.path() / "killed";
+  const std::filesystem::path lost = copies.path() / "lost";
+  {
+    const auto store = opened(folder.path(), none);
+    ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+    ASSERT_TRUE(put(*store, 1, {1, 2}, 16, 'a').ok());
+    EXPECT_TRUE(std::filesystem::exists(root));
+    ASSERT_TRUE(store->environment().sync().ok());
+    EXPECT_FALSE(std::filesystem::exists(root));
+    // Many small commits: without the kept root they would use the pages of that moment again.
+    for (Key key = 1; key < 60; ++key) ASSERT_TRUE(put(*store, 1, {key}, 16, 'b').ok());
+    std::filesystem::copy(folder.path(), killed);
+    copy_as_after_power_loss(folder.path(), lost);
+  }
+  {
+    const auto store = opened(killed);
+    EXPECT_EQ(vectors_of(*store, 1).size(), 59U);
+    EXPECT_FALSE(std::filesystem::exists(killed / "synced.root"));
+  }
+  EXPECT_EQ(Store::open(lost, {.read_only = true}).error().code(), Code::corruption);
+  for (int i = 0; i < 2; ++i) {
+    const auto store = opened(lost);
+    const std::string row(16, 'a');
+    EXPECT_EQ(vectors_of(*store, 1), (std::map<Key, std::string>{{1, row}, {2, row}}));
+    EXPECT_EQ(counters_of(*store, 1).sequence, 2U);
+    EXPECT_FALSE(std::filesystem::exists(lost / "synced.root"));
+  }
+  const auto store = opened(lost);
+  EXPECT_TRUE(put(*store, 1, {3}, 16, 'c').ok());
+}
+
+TEST(Store, ADamagedKeptRootIsCorruption) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  std::ofstream(folder.path() / "synced.root") << std::string(256, 'x');
+  EXPECT_EQ(Store::open(folder.path(), {}).error().code(), Code::corruption);
+}
+
+TEST(Store, WhatIsNeverSyncedDoesNotGrowForEver) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path(), {.durability = Durability::none});
+  ASSERT_TRUE(store->create_collection("a", of_bytes(4000)).ok());
+  // Each commit writes 4 MB again: 120 of them would be 480 MB if no page were used twice.
+  std::vector<Key> keys(1000);
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i;
+  for (int i = 0; i < 120; ++i) ASSERT_TRUE(put(*store, 1, keys, 4000, 'a').ok());
+  const Result<EnvironmentStats> stats = store->environment().stats();
+  ASSERT_TRUE(stats.ok());
+  EXPECT_LT(stats->disk_bytes, std::uint64_t{300} << 20);
 }
 
 // A file-size limit stands for a full disk: writes fail in the same call and in the same way.

@@ -1,0 +1,181 @@
+// synced_root.cc - keeping a root, and going back to it.
+#include "store/synced_root.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <span>
+
+#include "base/codec.h"
+#include "base/crc32c.h"
+#include "base/files.h"
+
+namespace skerry::store {
+namespace {
+
+constexpr char kMagic[12] = "skerry root";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kFileBytes = 256;
+constexpr std::size_t kVersionAt = 12;
+constexpr std::size_t kBootAt = 16;
+constexpr std::size_t kBootBytes = 40;
+constexpr std::size_t kPageBytesAt = 56;
+constexpr std::size_t kRootAt = 64;
+constexpr std::size_t kRootBytes = 152;  // of the page: its header, and LMDB's record (survey.h)
+constexpr std::size_t kNumberAt = 144;   // the transaction, in it
+constexpr std::size_t kChecksumAt = kFileBytes - 4;
+static_assert(kRootAt + kRootBytes <= kChecksumAt && kNumberAt + 8 == kRootBytes);
+
+using File = std::array<std::byte, kFileBytes>;
+using Boot = std::array<std::byte, kBootBytes>;
+
+// Closes a descriptor at the end of a block.
+class Descriptor {
+ public:
+  Descriptor(const std::filesystem::path& path, int flags) noexcept
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Status write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset) noexcept {
+  const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+  if (written < 0) return status_of_errno(errno, "cannot write the store's root: {e}");
+  return static_cast<std::size_t>(written) == bytes.size() ? Status() : status_of_errno(ENOSPC, "");
+}
+
+// The number that the system drew when it was started.
+Status read_boot(Boot& boot) {
+  boot = {};
+  const Descriptor fd("/proc/sys/kernel/random/boot_id", O_RDONLY);
+  const ssize_t got = fd.get() < 0 ? -1 : ::read(fd.get(), boot.data(), kBootBytes - 1);
+  if (got > 0) return Status();
+  return status_of_errno(got < 0 ? errno : EIO,
+                         "cannot tell when the machine was started, as durability none needs: {e}");
+}
+
+Status no_memory() noexcept {
+  return Status(Code::out_of_memory, "no memory for a path");
+}
+
+std::uint32_t checksum(const File& file) noexcept {
+  return crc32c(std::span(file).first(kChecksumAt));
+}
+
+}  // namespace
+
+Status keep_synced_root(const std::filesystem::path& folder, int fd, std::uint64_t number,
+                        std::uint64_t page_bytes) try {
+  File file = {};
+  std::memcpy(file.data(), kMagic, sizeof kMagic);
+  put_le(&file[kVersionAt], kVersion);
+  Boot boot;
+  Status status = read_boot(boot);
+  if (!status.ok()) return status;
+  std::memcpy(&file[kBootAt], boot.data(), boot.size());
+  put_le(&file[kPageBytesAt], page_bytes);
+  const std::uint64_t offset = (number & 1) * page_bytes;
+  const ssize_t got = ::pread(fd, &file[kRootAt], kRootBytes, static_cast<off_t>(offset));
+  if (got < 0) return status_of_errno(errno, "cannot read the store's root: {e}");
+  std::uint64_t written = 0;
+  std::memcpy(&written, &file[kRootAt + kNumberAt], sizeof written);
+  if (static_cast<std::size_t>(got) != kRootBytes || written != number) {
+    return Status(Code::corruption, "the store's root is not the last transaction's");
+  }
+  put_le(&file[kChecksumAt], checksum(file));
+
+  const std::filesystem::path place = folder / "synced.root";
+  const std::filesystem::path beside = folder / "synced.root.new";
+  {
+    const Descriptor out(beside, O_WRONLY | O_CREAT | O_TRUNC);
+    if (out.get() < 0) return status_of_errno(errno, "cannot keep the store's root: {e}");
+    status = write_at(out.get(), file, 0);
+    if (status.ok() && ::fsync(out.get()) != 0) {
+      status = status_of_errno(errno, "cannot sync the store's kept root: {e}");
+    }
+  }
+  if (status.ok() && ::rename(beside.c_str(), place.c_str()) != 0) {
+    status = status_of_errno(errno, "cannot keep the store's root: {e}");
+  }
+  if (!status.ok()) {
+    ::unlink(beside.c_str());
+    return status;
+  }
+  return sync_path(folder);
+} catch (const std::bad_alloc&) {
+  return no_memory();
+}
+
+Status forget_synced_root(const std::filesystem::path& folder) try {
+  if (::unlink((folder / "synced.root").c_str()) != 0) {
+    if (errno == ENOENT) return Status();
+    return status_of_errno(errno, "cannot remove the store's kept root: {e}");
+  }
+  return sync_path(folder);
+} catch (const std::bad_alloc&) {
+  return no_memory();
+}
+
+Result<bool> recover_synced_root(const std::filesystem::path& folder, bool read_only) {
+  File file;
+  {
+    const Descriptor in(folder / "synced.root", O_RDONLY);
+    if (in.get() < 0) {
+      if (errno == ENOENT) return false;
+      return status_of_errno(errno, "cannot open store/synced.root: {e}");
+    }
+    const ssize_t got = ::pread(in.get(), file.data(), file.size(), 0);
+    if (got < 0) return status_of_errno(errno, "cannot read store/synced.root: {e}");
+    const auto page_bytes = get_le<std::uint64_t>(&file[kPageBytesAt]);
+    if (static_cast<std::size_t>(got) != file.size() ||
+        std::memcmp(file.data(), kMagic, sizeof kMagic) != 0 ||
+        get_le<std::uint32_t>(&file[kChecksumAt]) != checksum(file) || page_bytes < 512 ||
+        page_bytes > 65536) {
+      return Status(Code::corruption, "store/synced.root is damaged");
+    }
+    if (get_le<std::uint32_t>(&file[kVersionAt]) != kVersion) {
+      return Status(Code::incompatible, "store/synced.root was made by a newer version of Skerry");
+    }
+  }
+  Boot boot;
+  Status status = read_boot(boot);
+  if (!status.ok()) return status;
+  if (std::memcmp(boot.data(), &file[kBootAt], boot.size()) == 0) return true;
+  if (read_only) {
+    return Status(Code::corruption,
+                  "the power went while the store was not synced; open it once for writing");
+  }
+
+  // The root in its place, and the same as the transaction before it in the other. A power loss in
+  // between finds the file again.
+  const Descriptor store(folder / "data.mdb", O_RDWR);
+  if (store.get() < 0) return status_of_errno(errno, "cannot open store/data.mdb: {e}");
+  const auto page_bytes = get_le<std::uint64_t>(&file[kPageBytesAt]);
+  std::uint64_t number = 0;
+  std::memcpy(&number, &file[kRootAt + kNumberAt], sizeof number);
+  for (int i = 0; i < 2 && status.ok(); ++i, --number) {
+    const std::uint64_t page = number & 1;
+    std::memcpy(&file[kRootAt], &page, sizeof page);
+    std::memcpy(&file[kRootAt + kNumberAt], &number, sizeof number);
+    status = write_at(store.get(), std::span(file).subspan(kRootAt, kRootBytes), page * page_bytes);
+  }
+  if (status.ok() && ::fsync(store.get()) != 0) {
+    status = status_of_errno(errno, "cannot sync the store's root: {e}");
+  }
+  if (!status.ok()) return status;
+  return true;
+}
+
+}  // namespace skerry::store
