@@ -10,12 +10,18 @@ namespace skerry::testing {
 
 std::atomic<std::uint64_t> allocation_calls{0};
 std::atomic<std::uint64_t> allocation_bytes{0};
+std::atomic<bool (*)() noexcept> allocation_gate{nullptr};
 
 namespace {
 
-void count(std::size_t bytes) noexcept {
+// Whether the call may go on.
+bool count(std::size_t bytes) noexcept {
   allocation_calls.fetch_add(1, std::memory_order_relaxed);
   allocation_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  bool (*const gate)() noexcept = allocation_gate.load(std::memory_order_relaxed);
+  if (gate == nullptr || gate()) return true;
+  errno = ENOMEM;
+  return false;
 }
 
 }  // namespace
@@ -32,28 +38,22 @@ void* __libc_memalign(std::size_t, std::size_t);
 void __libc_free(void*);
 
 void* malloc(std::size_t bytes) noexcept {
-  count(bytes);
-  return __libc_malloc(bytes);
+  return count(bytes) ? __libc_malloc(bytes) : nullptr;
 }
 void* calloc(std::size_t items, std::size_t bytes) noexcept {
-  count(items * bytes);
-  return __libc_calloc(items, bytes);
+  return count(items * bytes) ? __libc_calloc(items, bytes) : nullptr;
 }
 void* realloc(void* old, std::size_t bytes) noexcept {
-  count(bytes);
-  return __libc_realloc(old, bytes);
+  return count(bytes) ? __libc_realloc(old, bytes) : nullptr;
 }
 void* memalign(std::size_t alignment, std::size_t bytes) noexcept {
-  count(bytes);
-  return __libc_memalign(alignment, bytes);
+  return count(bytes) ? __libc_memalign(alignment, bytes) : nullptr;
 }
 void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
-  count(bytes);
-  return __libc_memalign(alignment, bytes);
+  return count(bytes) ? __libc_memalign(alignment, bytes) : nullptr;
 }
 int posix_memalign(void** out, std::size_t alignment, std::size_t bytes) noexcept {
-  count(bytes);
-  *out = __libc_memalign(alignment, bytes);
+  *out = count(bytes) ? __libc_memalign(alignment, bytes) : nullptr;
   return *out != nullptr ? 0 : ENOMEM;
 }
 
@@ -61,13 +61,12 @@ int posix_memalign(void** out, std::size_t alignment, std::size_t bytes) noexcep
 
 // Straight to the C library, so that nothing is counted twice. The other forms of new come here.
 void* operator new(std::size_t bytes) {
-  count(bytes);
-  if (void* memory = __libc_malloc(bytes)) return memory;
+  if (void* memory = count(bytes) ? __libc_malloc(bytes) : nullptr) return memory;
   throw std::bad_alloc();
 }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  count(bytes);
-  if (void* memory = __libc_memalign(static_cast<std::size_t>(alignment), bytes)) return memory;
+  const auto boundary = static_cast<std::size_t>(alignment);
+  if (void* memory = count(bytes) ? __libc_memalign(boundary, bytes) : nullptr) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept {

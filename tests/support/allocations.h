@@ -13,6 +13,9 @@ namespace skerry::testing {
 extern std::atomic<std::uint64_t> allocation_calls;
 extern std::atomic<std::uint64_t> allocation_bytes;
 
+// Asked at every call while it is set: false lets the call fail as if there were no memory.
+extern std::atomic<bool (*)() noexcept> allocation_gate;
+
 // Counts from its making on.
 class Tally {
  public:
