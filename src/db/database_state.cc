@@ -1,7 +1,10 @@
 // database_state.cc - opening, the leader's commit, closing, and the calls of a whole database.
 #include "db/database_state.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -115,10 +118,35 @@ Status rename_and_sync(const fs::path& from, const fs::path& to) {
   return sync_path(parent);
 }
 
+// The names in a folder, none when it cannot be read. Not std::filesystem's iterator: libstdc++
+// ends the program when it finds no memory for a name.
+class Names {
+ public:
+  explicit Names(const fs::path& folder) noexcept : folder_(::opendir(folder.c_str())) {}
+  ~Names() {
+    if (folder_ != nullptr) ::closedir(folder_);
+  }
+  Names(const Names&) = delete;
+  Names& operator=(const Names&) = delete;
+
+  // Null after the last.
+  const char* next() noexcept {
+    const dirent* entry = nullptr;
+    do {
+      entry = folder_ == nullptr ? nullptr : ::readdir(folder_);
+    } while (entry != nullptr &&
+             (std::string_view(entry->d_name) == "." || std::string_view(entry->d_name) == ".."));
+    return entry == nullptr ? nullptr : entry->d_name;
+  }
+
+  void remove(const char* name) const noexcept { ::unlinkat(::dirfd(folder_), name, 0); }
+
+ private:
+  DIR* folder_;
+};
+
 bool holds_files(const fs::path& folder) {
-  std::error_code error;
-  const fs::directory_iterator entries(folder, error);
-  return !error && entries != fs::directory_iterator();
+  return Names(folder).next() != nullptr;
 }
 
 }  // namespace
@@ -230,16 +258,14 @@ Status DatabaseState::remove_leftovers() {
     });
   });
   if (!status.ok()) return status;
-  std::error_code error;
-  for (fs::directory_iterator entry(images(), error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename();
+  Names names(images());
+  while (const char* const found = names.next()) {
+    const std::string_view name = found;
     const bool unfinished = name.ends_with(".image.new");
     const bool orphan =
         name.ends_with(".image") && std::find(known.begin(), known.end(), name) == known.end();
     // What stays costs room, and nothing else.
-    std::error_code ignored;
-    if (unfinished || orphan) fs::remove(entry->path(), ignored);
+    if (unfinished || orphan) names.remove(found);
   }
   return status;
 }
@@ -567,10 +593,11 @@ Status DatabaseState::backup(const std::filesystem::path& folder) const {
   if (status.ok()) status = sync_path(fresh);
   if (status.ok()) status = rename_and_sync(fresh, folder / "store");
   if (!status.ok()) {
-    // The folder was empty: both are ours.
+    // The folder was empty: both are ours. What cannot be removed now, for want of descriptors
+    // perhaps, has the name that the next try removes.
     std::error_code ignored;
+    fs::rename(folder / "store", fresh, ignored);
     fs::remove_all(fresh, ignored);
-    fs::remove_all(folder / "store", ignored);
   }
   return status;
 }
