@@ -348,7 +348,7 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uin
     link_slots(std::span<const Slot>(fresh_.data(), count), threads);
     // A small collection that has just outgrown its scan is linked some nodes at a time, so that
     // no single insert pays for all.
-    link_backlog(std::uint64_t{count} * 8);
+    link_backlog(std::uint64_t{count} * 8, threads);
   }
 }
 

@@ -250,7 +250,7 @@ class Engine {
   // insert.cc
   Status reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const;
   void link_slots(std::span<const Slot> slots, std::uint32_t threads) noexcept;
-  void link_backlog(std::uint64_t steps) noexcept;
+  void link_backlog(std::uint64_t steps, std::uint32_t threads) noexcept;
   void link_slot(Slot slot, LinkScratch& scratch) noexcept;
   void plan_links(Slot slot, LinkScratch& scratch) const noexcept;
   void connect(LinkScratch& scratch) noexcept;

@@ -96,16 +96,21 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads) noex
   }
 }
 
-void Engine::link_backlog(std::uint64_t steps) noexcept {
+// As many slots at a time as the batch had: there is room for their numbers where its own were.
+void Engine::link_backlog(std::uint64_t steps, std::uint32_t threads) noexcept {
   if (graph_.load(std::memory_order_relaxed)) return;
   Storage& storage = writable();
   const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
   while (steps > 0 && linked_until_ < used) {
-    const Slot slot = linked_until_++;
-    const SlotState& state = storage.states[slot];
-    if (state.born.load(std::memory_order_relaxed) == 0 || state.is_dead()) continue;
-    link_slot(slot, link_scratch_);
-    --steps;
+    std::size_t count = 0;
+    while (count < fresh_.size() && count < steps && linked_until_ < used) {
+      const Slot slot = linked_until_++;
+      const SlotState& state = storage.states[slot];
+      if (state.born.load(std::memory_order_relaxed) == 0 || state.is_dead()) continue;
+      fresh_[count++] = slot;
+    }
+    link_slots(std::span<const Slot>(fresh_.data(), count), threads);
+    steps -= count;
   }
   if (linked_until_ == used) graph_.store(true, std::memory_order_release);
 }
