@@ -121,7 +121,8 @@ class SKERRY_API Collection {
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options = {}) const;
 
-  // Saves an image now and trims the log behind it. Writers of this collection wait meanwhile.
+  // Saves an image now and trims the log behind it. Writers and readers go on meanwhile. An image
+  // is also saved in the background when the log is worth one, and by close().
   Status save_image();
 
   // Do store and index say the same? See VerifyLevel. Searches go on; writers wait for the levels

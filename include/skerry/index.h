@@ -68,7 +68,9 @@ class SKERRY_API Index {
   static Result<Index> load(const std::filesystem::path& path, CustomDistance custom = {});
 
   // Maps such a file read-only: pages are shared between processes and read on demand. Writes to
-  // the index return read_only.
+  // the index return read_only. What leads a search is checked now, vectors and codes (of a file
+  // with more than a megabyte of them) when they are first touched: a search, get() or check() that
+  // meets damaged ones returns corruption.
   static Result<Index> view(const std::filesystem::path& path, CustomDistance custom = {});
 
   Index(Index&&) noexcept;
@@ -76,7 +78,8 @@ class SKERRY_API Index {
   ~Index();
 
   // Writes the index beside `path`, syncs and renames it into place: the old file or the new one
-  // is there at every moment. Writers wait meanwhile, readers do not. O(bytes).
+  // is there at every moment. It shows the index as it was when the call began; writers and readers
+  // go on. Saves wait for each other. O(bytes) of disk; of memory, 1 MB and 8 to 16 bytes a vector.
   Status save(const std::filesystem::path& path) const;
 
   // A hint: makes room for `count` vectors in all. Never needed.

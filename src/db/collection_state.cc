@@ -20,13 +20,13 @@ namespace {
 
 constexpr std::uint64_t kPayloadBytesMax = (std::uint64_t{1} << 32) - 5;
 
-// An image is due when the log has so many changes, or an eighth as many as there are live vectors,
+// An image is due when the log has so many changes, or a hundredth of the live vectors if more,
 // and the last one was written at least twenty times as long ago as it took. See docs/adr/0005.
 constexpr std::uint64_t kLogEntriesBeforeImage = 10'000;
 constexpr std::int64_t kRestAfterImage = 20;
 
 std::uint64_t entries_before_image(std::uint64_t live) noexcept {
-  return std::max(kLogEntriesBeforeImage, live / 8);
+  return std::max(kLogEntriesBeforeImage, live / 100);
 }
 
 std::int64_t now_ns() noexcept {
