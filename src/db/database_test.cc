@@ -389,8 +389,8 @@ TEST(Database, AnImageIsSavedInTheBackgroundWhenTheLogHasGrown) {
 
 // -- damage ---------------------------------------------------------------------------------------
 
-constexpr std::size_t kWide = 64;
-constexpr Key kWideKeys = 5000;  // with more than a megabyte of rows
+constexpr std::size_t kWide = 1024;
+constexpr Key kWideKeys = 320;  // with more than a megabyte of rows
 
 std::vector<float> wide(Key key) {
   std::vector<float> vector(kWide);
@@ -403,7 +403,9 @@ std::vector<float> wide(Key key) {
 void fill_wide(const std::filesystem::path& folder, Codes codes) {
   Database database = opened(folder, {.durability = Durability::none});
   Collection collection = *database.open_or_create(
-      "wide", {.index = {.dimension = kWide, .codes = codes, .M = 6, .ef_construction = 20}});
+      "wide",
+      {.index = {
+           .dimension = kWide, .codes = codes, .M = 6, .ef_construction = 20, .flat_below = 0}});
   std::vector<Key> keys;
   std::vector<float> rows;
   for (Key key = 0; key < kWideKeys; ++key) {
@@ -416,7 +418,7 @@ void fill_wide(const std::filesystem::path& folder, Codes codes) {
 
 void expect_wide(const Collection& collection) {
   std::vector<float> got(kWide);
-  for (Key key = 0; key < kWideKeys; key += 7) {
+  for (Key key = 0; key < kWideKeys; key += 3) {
     ASSERT_TRUE(collection.get(key, got).ok());
     EXPECT_EQ(got, wide(key));
     Hit hit[1];
