@@ -80,7 +80,7 @@ if [ -z "$quick" ]; then
     xargs -0 clang-format --dry-run -Werror
 
   say "tortures, short"
-  tortures crash model damage power fault
+  tortures crash model damage power
 
   scripts/test-consumers.sh
 
