@@ -3,7 +3,8 @@
 // For each dimension a database is filled in the order of the keys, and another one in random
 // order; that one then lives: a third of the keys get other vectors, a third is removed and put
 // back; and at last every vector is replaced, again and again. There is no graph and no image: the
-// store alone is looked at. What the vectors hold does not matter to it.
+// store alone is looked at. What the vectors hold does not matter to it. (With Durability::none the
+// file would also hold what was there at the last sync.)
 #include <algorithm>
 #include <numeric>
 #include <random>
@@ -36,8 +37,8 @@ T must(Result<T> result) {
 class Subject {
  public:
   Subject(const std::filesystem::path& folder, std::uint32_t dimension, std::size_t batch)
-      : database_(
-            must(Database::open(folder, {.durability = Durability::none, .use_images = false}))),
+      : database_(must(
+            Database::open(folder, {.durability = Durability::interval, .use_images = false}))),
         collection_(must(database_.create(
             "bench", {.index = {.dimension = dimension, .flat_below = ~std::uint32_t{0}}}))),
         dimension_(dimension),
