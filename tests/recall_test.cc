@@ -63,7 +63,7 @@ class RecallTest : public ::testing::TestWithParam<Case> {
     };
     read(std::string("base.") + GetParam().set.base, base_);
     read("query.fbin", queries_);
-    rows_ = kSanitized ? std::min<std::size_t>(base_.rows, 1500) : base_.rows;
+    rows_ = kSanitized ? std::min<std::size_t>(base_.rows, 800) : base_.rows;
     searches_ = std::min<std::size_t>(queries_.rows, kSanitized ? 50 : 300);
     auto made = Index::create({.dimension = base_.dimension,
                                .metric = GetParam().set.metric,
