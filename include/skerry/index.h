@@ -46,6 +46,7 @@ struct IndexStats {
   std::uint64_t other_bytes = 0;   // keys, versions, the key directory
   std::uint32_t levels = 0;        // of the graph; 0: no graph
   bool has_graph = false;          // false: searches scan and are exact
+  std::uint64_t backlog = 0;       // slots whose links are still to be made or taken away
   std::uint64_t sequence = 0;      // of the last write that is visible
 };
 

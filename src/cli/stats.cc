@@ -95,6 +95,7 @@ struct Stats {
             {"other_bytes", index.other_bytes},
             {"levels", index.levels},
             {"has_graph", index.has_graph},
+            {"backlog", index.backlog},
             {"sequence", index.sequence},
             {"payloads", stats.payload_count},
             {"opened", name_of(stats.opened)},

@@ -121,10 +121,16 @@ Result<std::shared_ptr<CollectionState>> CollectionState::open(
   Result<std::unique_ptr<View>> view = state->recover();
   if (!view.ok()) return view.error();
   state->image_due_at_ = entries_before_image((*view)->engine->size());
-  const bool has_unverified_rows = (*view)->engine->has_unverified_rows();
   state->view_ = view->release();
-  if (has_unverified_rows) database->images_keeper().call(state);
+  state->call_keeper(state->view());
   return state;
+}
+
+// There is work left from opening, or from taking up what others wrote.
+void CollectionState::call_keeper(const View& view) const noexcept {
+  if (view.engine->has_unverified_rows() || view.engine->has_backlog()) {
+    database_->images_keeper().call(const_cast<CollectionState*>(this)->weak_from_this());
+  }
 }
 
 // -- checks ---------------------------------------------------------------------------------------
@@ -722,6 +728,7 @@ void CollectionState::keep(FunctionRef<bool()> go_on) noexcept try {
   const auto is_wanted = [&] { return go_on() && alive().ok(); };
   if (!is_wanted()) return;
   const Pin pin(*this);
+  engine().work_off_backlog(database_->options().threads, is_wanted);
   static_cast<void>(engine().verify_rows(is_wanted));
   if (database_->options().read_only || (!is_image_due() && !is_image_damaged())) return;
   const std::unique_lock lock(image_mutex_, std::try_to_lock);

@@ -131,8 +131,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
 
   // -- for close, checkpoint and drop -------------------------------------------------------------
   Status save_image_if_changed() { return save_image(true); }
-  // The keeper's work: looks at rows that nobody has touched, and saves an image that is due. Ends
-  // early when `go_on` says so.
+  // The keeper's work: links what was shown unlinked, looks at rows that nobody has touched, and
+  // saves an image that is due. Ends early when `go_on` says so.
   void keep(FunctionRef<bool()> go_on) noexcept;
   // Waits for calls under way, then lets the index go.
   void shut() noexcept;
@@ -172,6 +172,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Status catch_up(bool look) const noexcept;
   Status reload() const;
   void release_retired() const noexcept;
+  void call_keeper(const View& view) const noexcept;
   struct Followed {
     Found found = Found::all;
     std::uint64_t live = 0;  // vectors in the store

@@ -337,6 +337,54 @@ TEST(Database, TheLogAfterTheImageIsReplayed) {
   expect_verified(collection);
 }
 
+// Opening does not wait for the graph: what the log holds is found by a scan until it is linked.
+TEST(Database, TheLogIsSearchableAtOnceAndLinkedByAndBy) {
+  constexpr CollectionOptions kGraph{.index = {.dimension = 4, .M = 8, .flat_below = 0}};
+  TestFolder folder;
+  killed_after(folder / "db", [&](Database& database) {
+    Collection collection = *database.create("points", kGraph);
+    for (Key key = 0; key < 600; ++key) {
+      if (!collection.insert(key, point(key)).ok()) _exit(2);
+    }
+    if (!collection.save_image().ok()) _exit(3);
+    for (Key key = 500; key < 800; ++key) {
+      if (!collection.upsert(key, point(key, 1)).ok()) _exit(4);
+    }
+    for (Key key = 0; key < 100; ++key) {
+      if (*collection.remove(key) != 1) _exit(5);
+    }
+  });
+  for (const bool read_only : {true, false}) {
+    SCOPED_TRACE(read_only);
+    Database database = opened(folder / "db", {.read_only = read_only});
+    const Collection collection = *database.open_collection("points");
+    const auto expect_all = [&] {
+      for (Key key = 100; key < 800; ++key) {
+        std::array<Hit, 2> hits;
+        const auto result = collection.search(point(key, key < 500 ? 0 : 1), hits);
+        ASSERT_TRUE(result.ok()) << result.error().message();
+        ASSERT_EQ(result->count, 2U);
+        ASSERT_EQ(hits[0], (Hit{key, 0})) << key;
+        ASSERT_GE(hits[1].key, 100U);
+      }
+    };
+    expect_all();
+    const Result<CollectionStats> stats = collection.stats();
+    EXPECT_EQ(stats->opened, Opened::image);
+    EXPECT_EQ(stats->replayed, 400U);
+    while (collection.stats()->index.backlog != 0) std::this_thread::yield();
+    expect_all();
+    expect_verified(collection);
+    EXPECT_EQ(collection.verify()->index.unreachable, 0U);
+  }
+  // Closed with an image of it, whatever was left to be done.
+  Database database = opened(folder / "db");
+  const Collection collection = *database.open_collection("points");
+  EXPECT_EQ(collection.stats()->replayed, 0U);
+  EXPECT_EQ(collection.size(), 700U);
+  expect_verified(collection);
+}
+
 TEST(Database, ACollectionThatWasEmptiedStaysEmpty) {
   TestFolder folder;
   {

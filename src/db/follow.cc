@@ -8,7 +8,7 @@
 //   the store's number is the view's              nothing was written here
 //   the log reaches back to the view              the keys that changed, as they are now: shown in
 //                                                 one step, so that no search of ours meets half of
-//                                                 what was one commit there
+//                                                 what was one commit there; many are linked later
 //   the log was trimmed beyond the view           a new view is made, from the newest image and the
 //                                                 log or from the vectors, and put in the old one's
 //                                                 place; the old goes when its last reader has left
@@ -31,6 +31,12 @@
 #include "db/database_state.h"
 
 namespace skerry {
+namespace {
+
+// So many rows are linked while the caller waits; more are linked later.
+constexpr std::size_t kLinkedAtOnce = 16;
+
+}  // namespace
 
 Status CollectionState::catch_up(bool look) const noexcept try {
   std::unique_lock lock(view_mutex_);
@@ -58,6 +64,7 @@ Status CollectionState::catch_up(bool look) const noexcept try {
         break;
     }
     caught_up_.store(others, std::memory_order_release);
+    call_keeper(view());
     return status;
   }
 } catch (const std::bad_alloc&) {
@@ -139,14 +146,16 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
   // What may fail first; then all of it at once.
   view.book.reclaim();
   view.book.reserve(names.size(), removals.size());
-  const Status reserved = engine.reserve(upserts.size());
+  const bool few = upserts.size() + removals.size() <= kLinkedAtOnce;
+  const Linking linking = few ? Linking::now : Linking::later;
+  const Status reserved = engine.reserve(upserts.size(), linking);
   if (!reserved.ok()) return reserved;
   for (KeyRecordPtr& name : names) view.book.add(std::move(name));
   if (counters.sequence > engine.sequence()) {
     const MatrixView rows(vectors.data(), options_.index.scalar, upserts.size(),
                           options_.index.dimension);
     engine.publish({upserts, rows, false}, removals, counters.sequence,
-                   database_->options().threads);
+                   database_->options().threads, linking);
     if (options_.byte_keys) {
       for (const Key id : removals) view.book.remove(id);
     }
@@ -163,13 +172,9 @@ Status CollectionState::reload() const {
   if (!fresh.ok()) return fresh.error();
   const Status status = (*fresh)->engine->reserve(reserved_);
   if (!status.ok()) return status;
-  const bool has_unverified_rows = (*fresh)->engine->has_unverified_rows();
   mended_in_image_.store(0, std::memory_order_relaxed);
   std::unique_ptr<View> old(view_.exchange(fresh->release(), std::memory_order_acq_rel));
   retired_.push_back({std::move(old), epoch_tag()});
-  if (has_unverified_rows) {
-    database_->images_keeper().call(const_cast<CollectionState*>(this)->weak_from_this());
-  }
   return status;
 }
 

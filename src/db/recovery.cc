@@ -61,11 +61,11 @@ class Rows {
   }
 
   // Shows them in the engine as of `sequence` and forgets them.
-  Status publish(Engine& engine, std::uint64_t sequence, std::uint32_t threads) {
-    const Status status = engine.reserve(keys_.size());
+  Status publish(Engine& engine, std::uint64_t sequence, std::uint32_t threads, Linking linking) {
+    const Status status = engine.reserve(keys_.size(), linking);
     if (!status.ok()) return status;
     const MatrixView vectors(data_.data(), scalar_, keys_.size(), dimension_);
-    engine.publish({keys_, vectors, false}, sequence, threads);
+    engine.publish({keys_, vectors, false}, {}, sequence, threads, linking);
     next_ = keys_.back() + 1;
     keys_.clear();
     data_.clear();
@@ -265,7 +265,8 @@ Status CollectionState::read_changes(const store::Reading& reading, std::uint64_
 }
 
 // Shows what became of the keys, the last of which is change `sequence`, some at a time: nobody
-// reads this view yet.
+// reads this view yet. Nothing is linked here: searches find it all the same, and whoever opens has
+// the keeper see to it.
 Status CollectionState::replay(View& view, const std::vector<Key>& keys,
                                const std::unordered_map<Key, std::size_t>& last,
                                std::uint64_t sequence) const {
@@ -294,10 +295,12 @@ Status CollectionState::replay(View& view, const std::vector<Key>& keys,
       }
       return Status();
     });
-    if (status.ok() && !rows.is_empty()) status = rows.publish(*view.engine, reached, threads);
+    if (status.ok() && !rows.is_empty()) {
+      status = rows.publish(*view.engine, reached, threads, Linking::later);
+    }
     if (!status.ok()) return status;
     if (!removals.empty()) {
-      view.engine->publish({removals, {}, true}, reached);
+      view.engine->publish({}, removals, reached, threads, Linking::later);
       removals.clear();
     }
   }
@@ -347,7 +350,7 @@ Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached) c
     ++publishes;
     const bool last = all && counters.sequence > publishes;
     status = rows.publish(*view->engine, last ? counters.sequence : publishes,
-                          database_->options().threads);
+                          database_->options().threads, Linking::now);
     if (!status.ok()) return status;
     show(done);
   }

@@ -1,14 +1,15 @@
 // check.cc - the surveyor: every invariant of the directory, the slots and the graph.
 //
 //   directory   every live slot is found by its key, and live slots are counted right
-//   slots       each slot is exactly one of: live, dead in the graph, retired, waiting, free,
-//   unused lists       every link points to a slot that is in the graph and has that level; none
-//   twice,
+//   slots       each slot is exactly one of: live, leaving, dead in the graph, retired, waiting,
+//               free, unused; a live one is linked, or in the backlog
+//   lists       every link points to a slot that is in the graph and has that level; none twice,
 //               none to itself
 //   in-links    the count kept for each node is the number of lists that name it
 //   entry       it is alive and nobody has more levels
 //   rows        those of a mapped image are as they were written, or mended
-//   reach       how many live nodes a walk over layer 0 from the entry point does not meet
+//   reach       how many live nodes in the graph a walk over layer 0 from the entry point does not
+//   meet
 #include <algorithm>
 #include <new>
 #include <vector>
@@ -35,6 +36,7 @@ Result<CheckReport> Engine::check_invariants() const {
   CheckReport report;
   try {
     // Slots: who is on a list of the writer's.
+    constexpr std::uint8_t kLeaving = 4;
     std::vector<std::uint8_t> place(used, 0);
     const auto walk = [&](const SlotList& list, std::uint8_t mark) -> Status {
       Slot slot = list.head;
@@ -49,6 +51,7 @@ Result<CheckReport> Engine::check_invariants() const {
     Status status = walk(free_slots_, 1);
     if (status.ok()) status = walk(retired_, 2);
     if (status.ok()) status = walk(waiting_, 3);
+    if (status.ok()) status = walk(leaving_, kLeaving);
     if (!status.ok()) return status;
 
     std::uint64_t live = 0;
@@ -64,13 +67,16 @@ Result<CheckReport> Engine::check_invariants() const {
         const Key key = state.key.load(std::memory_order_relaxed);
         if (newest(key) != slot) return broken("the directory misses the key of slot {b}", slot);
         if ((storage.flags[slot] & kDead) != 0) return broken("live slot {b} is marked dead", slot);
-        if (linking_ && slot < linked_until_ && !linked) {
+        if (linking_ && !linked && !is_in_backlog(slot)) {
           return broken("live slot {b} is not in the graph", slot);
+        }
+      } else if (linked && (storage.flags[slot] & kDead) == 0) {
+        if (place[slot] != kLeaving && !read_only_) {
+          return broken("dead slot {b} is not marked and does not leave", slot);
         }
       } else if (linked) {
         ++dead_linked;
         if (place[slot] != 0) return broken("slot {b} is free and in the graph", slot);
-        if ((storage.flags[slot] & kDead) == 0) return broken("dead slot {b} is not marked", slot);
       } else if (place[slot] == 0 && !read_only_) {  // a view keeps no lists
         return broken("slot {b} is lost: neither live, linked, retired nor free", slot);
       }
@@ -94,7 +100,7 @@ Result<CheckReport> Engine::check_invariants() const {
     for (Slot slot = 0; slot < used; ++slot) {
       if ((storage.flags[slot] & kLinked) == 0) continue;
       const std::uint32_t level = level_of(options_.seed, slot, options_.M);
-      if ((storage.flags[slot] & kDead) == 0) highest = std::max(highest, level);
+      if (!storage.states[slot].is_dead()) highest = std::max(highest, level);
       for (std::uint32_t l = 0; l <= level; ++l) {
         const std::size_t count = links.read(slot, l, list.data());
         report.links += count;
@@ -135,13 +141,13 @@ Result<CheckReport> Engine::check_invariants() const {
         return Status(Code::corruption, "the graph has no entry point");
       const auto first = static_cast<Slot>(entry);
       if (first >= used || (storage.flags[first] & (kLinked | kDead)) != kLinked) {
-        return broken("the entry point {b} is not a live node", first);
+        return broken("the entry point {b} is not a node that leads on", first);
       }
       if (static_cast<std::uint32_t>(entry >> 32) != level_of(options_.seed, first, options_.M) ||
           static_cast<std::uint32_t>(entry >> 32) < highest) {
         return broken("the entry point {b} is not on the highest level", first);
       }
-      report.levels = highest + 1;
+      report.levels = static_cast<std::uint32_t>(entry >> 32) + 1;
       std::vector<std::uint8_t> met(used, 0);
       std::vector<Slot> to_visit{first};
       met[first] = 1;
@@ -156,7 +162,9 @@ Result<CheckReport> Engine::check_invariants() const {
         }
       }
       for (Slot slot = 0; slot < used; ++slot) {
-        if (storage.flags[slot] == kLinked && met[slot] == 0) ++report.unreachable;
+        if (storage.flags[slot] == kLinked && !storage.states[slot].is_dead() && met[slot] == 0) {
+          ++report.unreachable;
+        }
       }
     }
   } catch (const std::bad_alloc&) {

@@ -189,9 +189,9 @@ void Engine::store(VectorView vector, std::byte* out) const noexcept {
   convert(vector, options_.scalar, out);
 }
 
-Status Engine::reserve(std::size_t upserts) {
+Status Engine::reserve(std::size_t upserts, Linking linking) {
   std::lock_guard lock(write_mutex_);
-  return reserve_locked(upserts);
+  return reserve_locked(upserts, linking);
 }
 
 void Engine::release(std::size_t upserts) noexcept {
@@ -200,13 +200,14 @@ void Engine::release(std::size_t upserts) noexcept {
   reserved_ -= upserts;
 }
 
-Status Engine::reserve_locked(std::size_t upserts) {
+// What is linked later takes slots that were never used, so the free ones do not count for it.
+Status Engine::reserve_locked(std::size_t upserts, Linking linking) {
   if (read_only_) return Status(Code::read_only, "the index was opened for reading only");
   reclaim();
   Storage* storage = storage_.load(std::memory_order_relaxed);
   const std::uint64_t used = storage->used.load(std::memory_order_relaxed);
   const std::uint64_t wanted = reserved_ + upserts;
-  const std::uint64_t free = keeps_rows_ ? 0 : free_slots_.count;
+  const std::uint64_t free = keeps_rows_ || linking == Linking::later ? 0 : free_slots_.count;
   const std::uint64_t fresh = wanted > free ? wanted - free : 0;
   const std::uint64_t slots = used + fresh;
   if (slots > kMaxSlots) {
@@ -254,17 +255,17 @@ std::uint64_t Engine::publish(const Changes& changes, std::uint64_t sequence,
 }
 
 void Engine::publish(const Changes& upserts, std::span<const Key> removals, std::uint64_t sequence,
-                     std::uint32_t threads) noexcept {
+                     std::uint32_t threads, Linking linking) noexcept {
   std::lock_guard lock(write_mutex_);
   SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed) && !upserts.removal);
   reclaim();
   SlotList replaced;
   SlotList removed;
-  if (!upserts.keys.empty()) make_slots(upserts, sequence, threads, replaced);
+  if (!upserts.keys.empty()) make_slots(upserts, sequence, threads, linking, replaced);
   end_slots(removals, sequence, removed);
   show(sequence, removed);
-  settle(replaced);
-  settle(removed);
+  settle(replaced, linking);
+  settle(removed, linking);
 }
 
 std::uint64_t Engine::publish_locked(const Changes& changes, std::uint64_t sequence,
@@ -276,18 +277,18 @@ std::uint64_t Engine::publish_locked(const Changes& changes, std::uint64_t seque
     end_slots(changes.keys, sequence, departed);
     const std::uint64_t removed = departed.count;
     show(sequence, departed);
-    settle(departed);
+    settle(departed, Linking::now);
     return removed;
   }
-  make_slots(changes, sequence, threads, departed);
+  make_slots(changes, sequence, threads, Linking::now, departed);
   show(sequence, {});
-  settle(departed);
+  settle(departed, Linking::now);
   return 0;
 }
 
-Slot Engine::take_slot() noexcept {
+Slot Engine::take_slot(Linking linking) noexcept {
   Storage& storage = writable();
-  if (free_slots_.count != 0 && !keeps_rows_) {
+  if (free_slots_.count != 0 && !keeps_rows_ && linking == Linking::now) {
     const Slot slot = free_slots_.head;
     free_slots_.head = storage.states[slot].link.load(std::memory_order_relaxed);
     if (--free_slots_.count == 0) free_slots_.tail = kNoSlot;
@@ -300,13 +301,14 @@ Slot Engine::take_slot() noexcept {
 }
 
 void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uint32_t threads,
-                        SlotList& departed) noexcept {
+                        Linking linking, SlotList& departed) noexcept {
   const std::size_t count = changes.keys.size();
   SKERRY_ASSERT(count <= reserved_ && count <= fresh_.size());
   Storage& storage = writable();
+  const Slot first_unused = storage.used.load(std::memory_order_relaxed);
   std::uint64_t added = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const Slot slot = take_slot();
+    const Slot slot = take_slot(linking);
     SlotState& state = storage.states[slot];
     const VectorView vector = changes.vectors.row(i);
     // A block is looked at before a byte of it changes. What is damaged and cannot be mended now
@@ -344,12 +346,12 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uin
   live_.store(live, std::memory_order_release);
 
   if (!linking_ && live > options_.flat_below) linking_ = true;
-  if (linking_) {
-    link_slots(std::span<const Slot>(fresh_.data(), count), threads);
-    // A small collection that has just outgrown its scan is linked some nodes at a time, so that
-    // no single insert pays for all.
-    link_backlog(std::uint64_t{count} * 8, threads);
-  }
+  if (!linking_) return;
+  if (linking == Linking::later) return join_backlog(first_unused);
+  link_slots(std::span<const Slot>(fresh_.data(), count), threads);
+  // A small collection that has just outgrown its scan is linked some nodes at a time, so that no
+  // single insert pays for all. One behind a graph is looked after by its owner, and ends anyway.
+  work_off(graph_.load(std::memory_order_relaxed) ? count : std::uint64_t{count} * 8, threads);
 }
 
 void Engine::end_slots(std::span<const Key> removals, std::uint64_t sequence,
@@ -376,8 +378,9 @@ void Engine::show(std::uint64_t sequence, const SlotList& removed) noexcept {
   }
 }
 
-// The departed are invisible now: take them out of the graph and let their slots go.
-void Engine::settle(SlotList& departed) noexcept {
+// The departed are invisible now: take them out of the graph, or let them wait for that, and let
+// their slots go.
+void Engine::settle(SlotList& departed, Linking linking) noexcept {
   Storage& storage = writable();
   tombstones_.fetch_add(departed.count, std::memory_order_relaxed);
   const std::uint64_t count = departed.count;
@@ -391,14 +394,16 @@ void Engine::settle(SlotList& departed) noexcept {
   } else {
     for (Slot slot = departed.head; slot != kNoSlot;) {
       const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
-      if ((storage.flags[slot] & kLinked) != 0) {
-        erase_from_graph(slot);
-      } else {
+      if ((storage.flags[slot] & kLinked) == 0) {
         push(retired_, slot, storage);
+      } else if (linking == Linking::later) {
+        push(leaving_, slot, storage);
+      } else {
+        erase_from_graph(slot);
       }
       slot = next;
     }
-    if (dead_linked_ != 0)
+    if (dead_linked_ != 0 && linking == Linking::now)
       sweep(static_cast<std::uint32_t>(std::min<std::uint64_t>(count, 1 << 20)));
   }
   reclaim();
@@ -584,6 +589,9 @@ IndexStats Engine::stats() const {
   stats.other_bytes =
       storage.states.committed_bytes() + storage.flags.committed_bytes() + directory_.bytes();
   stats.has_graph = graph_.load(std::memory_order_relaxed);
+  const Slot from = linked_until_.load(std::memory_order_relaxed);
+  const Slot until = backlog_until_.load(std::memory_order_relaxed);
+  stats.backlog = leaving_.count + (from < until ? until - from : 0);
   const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
   if (stats.has_graph && entry != Storage::kNoEntry) {
     stats.levels = static_cast<std::uint32_t>(entry >> 32) + 1;

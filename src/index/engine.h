@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/checked_rows.h"
+#include "base/fair_mutex.h"
 #include "graph/candidate_pool.h"
 #include "index/directory.h"
 #include "index/searcher.h"
@@ -54,6 +55,12 @@ struct Changes {
   std::span<const Key> keys;
   MatrixView vectors;
   bool removal = false;
+};
+
+// When does what a write shows get its place in the graph?
+enum class Linking : std::uint8_t {
+  now,    // before publish() returns
+  later,  // by and by: it joins the backlog, and is found by a scan until then (backlog.cc)
 };
 
 // What an image says of itself beside the options of its index.
@@ -133,9 +140,9 @@ class Engine {
   // What will be stored for a checked vector, into vector_bytes(scalar, dimension) bytes.
   void store(VectorView vector, std::byte* out) const noexcept;
 
-  // Takes all memory that publishing `upserts` more vectors can need. A reservation adds up with
-  // the earlier ones that were not used yet; release() gives one back.
-  Status reserve(std::size_t upserts);
+  // Takes all memory that publishing `upserts` more vectors can need, in that way. A reservation
+  // adds up with the earlier ones that were not used yet; release() gives one back.
+  Status reserve(std::size_t upserts, Linking linking = Linking::now);
   void release(std::size_t upserts) noexcept;
 
   // Shows the changes in one step, as of `sequence`, which must be greater than all before.
@@ -143,9 +150,14 @@ class Engine {
   // threads: to link with, when the batch is large; 0: one a core.
   std::uint64_t publish(const Changes& changes, std::uint64_t sequence,
                         std::uint32_t threads = 1) noexcept;
-  // The same for upserts and, of other keys, removals, in one step.
+  // The same for upserts and, of other keys, removals, in one step. `later` does not link.
   void publish(const Changes& upserts, std::span<const Key> removals, std::uint64_t sequence,
-               std::uint32_t threads) noexcept;
+               std::uint32_t threads, Linking linking = Linking::now) noexcept;
+
+  // Works off what was published to be linked later, some at a time, until all is done or `step`,
+  // called with nothing held, returns false. Writers come in between. threads: as of publish().
+  void work_off_backlog(std::uint32_t threads, FunctionRef<bool()> step) noexcept;
+  bool has_backlog() const noexcept;
 
   // The number of the last published change; 0 for none.
   std::uint64_t sequence() const noexcept;
@@ -224,21 +236,21 @@ class Engine {
                          bool& stale) noexcept;
   Slot find(Key key, const Storage*& storage) const noexcept;
   Slot newest(Key key) const noexcept;
-  Status reserve_locked(std::size_t upserts);
+  Status reserve_locked(std::size_t upserts, Linking linking = Linking::now);
   std::uint64_t publish_locked(const Changes& changes, std::uint64_t sequence,
                                std::uint32_t threads) noexcept;
   void make_slots(const Changes& upserts, std::uint64_t sequence, std::uint32_t threads,
-                  SlotList& departed) noexcept;
+                  Linking linking, SlotList& departed) noexcept;
   void end_slots(std::span<const Key> removals, std::uint64_t sequence,
                  SlotList& departed) noexcept;
   void show(std::uint64_t sequence, const SlotList& removed) noexcept;
-  void settle(SlotList& departed) noexcept;
+  void settle(SlotList& departed, Linking linking) noexcept;
   // Before anything of a slot changes but its rows: an image that is being written keeps what was.
   void change(Slot slot) noexcept {
     if (snapshot_ != nullptr) [[unlikely]]
       keep_for_snapshot(slot);
   }
-  Slot take_slot() noexcept;
+  Slot take_slot(Linking linking) noexcept;
   Status check_write(const Changes& changes) const noexcept;
 
   // Scorers over the codes, and over the exact rows.
@@ -250,7 +262,6 @@ class Engine {
   // insert.cc
   Status reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const;
   void link_slots(std::span<const Slot> slots, std::uint32_t threads) noexcept;
-  void link_backlog(std::uint64_t steps, std::uint32_t threads) noexcept;
   void link_slot(Slot slot, LinkScratch& scratch) noexcept;
   void plan_links(Slot slot, LinkScratch& scratch) const noexcept;
   void connect(LinkScratch& scratch) noexcept;
@@ -270,6 +281,14 @@ class Engine {
   bool is_erased(Slot slot) const noexcept;
   void count_link(Slot to, std::uint32_t level) noexcept;
   bool drop_link(Slot to, std::uint32_t level) noexcept;
+  void let_go(Slot to, std::uint32_t level) noexcept;
+  bool leads_nowhere(Slot slot) const noexcept;
+
+  // backlog.cc
+  void join_backlog(Slot first) noexcept;
+  bool is_in_backlog(Slot slot) const noexcept;
+  bool has_backlog_locked() const noexcept;
+  void work_off(std::uint64_t steps, std::uint32_t threads) noexcept;
 
   // erase.cc
   void erase_from_graph(Slot slot) noexcept;
@@ -328,7 +347,12 @@ class Engine {
   Directory directory_;
   std::atomic<std::uint64_t> visible_{0};
   std::atomic<std::uint64_t> live_{0};
-  std::atomic<bool> graph_{false};  // every live slot is linked: searches may walk
+  // Every live slot is linked, but for those of the backlog: searches may walk.
+  std::atomic<bool> graph_{false};
+  // The backlog, live slots of which may not be linked yet: [linked_until_, backlog_until_), which
+  // may be empty. Without a graph nothing from linked_until_ on is.
+  std::atomic<Slot> linked_until_{0};
+  std::atomic<Slot> backlog_until_{0};
   std::atomic<std::uint64_t> tombstones_{0};
 
   std::atomic<std::uint64_t> mended_{0};  // blocks of rows; written by whoever mends
@@ -337,7 +361,7 @@ class Engine {
 
   // The writer's own. write_mutex_ is the writer lock; link_mutex_ is taken inside it, by the
   // threads that link one batch together.
-  mutable std::mutex write_mutex_;
+  mutable FairMutex write_mutex_;
   std::mutex link_mutex_;
   std::mutex save_mutex_;         // one image at a time; taken before the writer lock
   Snapshot* snapshot_ = nullptr;  // of the image whose slots are being written
@@ -347,9 +371,9 @@ class Engine {
   SlotList retired_;  // unlinked, no tag yet
   SlotList waiting_;  // unlinked, until epoch waiting_tag_ has passed
   std::uint64_t waiting_tag_ = 0;
-  std::uint32_t linked_until_ = 0;  // live slots below this are linked
-  bool linking_ = false;            // the graph exists, perhaps not for all slots yet
-  std::uint32_t dead_linked_ = 0;   // dead slots still in the graph
+  SlotList leaving_;               // dead and still to be taken out of the graph (backlog.cc)
+  bool linking_ = false;           // the graph exists, perhaps not for all slots yet
+  std::uint32_t dead_linked_ = 0;  // dead slots still in the graph
   std::uint32_t sweep_at_ = 0;
   LinkScratch link_scratch_;
   BeamScratch rescue_beam_;

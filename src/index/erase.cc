@@ -229,6 +229,7 @@ void Engine::retire(Slot slot) noexcept {
 void Engine::drop_graph() noexcept {
   Storage& storage = writable();
   graph_.store(false, std::memory_order_release);
+  leaving_ = SlotList();  // they are linked, and go with the others
   storage.entry.store(Storage::kNoEntry, std::memory_order_release);
   const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
   for (Slot slot = 0; slot < used; ++slot) {
@@ -238,7 +239,8 @@ void Engine::drop_graph() noexcept {
     push(retired_, slot, storage);
   }
   linking_ = false;
-  linked_until_ = 0;
+  linked_until_.store(0, std::memory_order_relaxed);
+  backlog_until_.store(0, std::memory_order_relaxed);
   dead_linked_ = 0;
   sweep_at_ = 0;
 }

@@ -7,7 +7,8 @@
 //     8  format version              u32   1
 //    12  byte order                  u32   0x01020304
 //    16  CRC-32C of the header       u32   over 4,096 bytes, this field as zero
-//    20  flags                       u32   1: every live slot is linked; 2: linking has begun
+//    20  flags                       u32   1: there is a graph, with every live slot but those of
+//                                          [linked until, backlog until); 2: linking has begun
 //    24  sequence                    u64   the last change that the image reflects
 //    32  collection                  u64   its number in the store; 0: a plain index
 //    40  identity                    2 u64 of the store; zeroes: a plain index
@@ -19,7 +20,7 @@
 //    96  entry                       u64   slot, and its level in the high half
 //   104  used, linked until, sweep at, sections   4 u32
 //   120  CRC-32C of the checksums    u32   over the last section
-//   124  zero                        u32
+//   124  backlog until               u32   0: there is none
 //   128  sections                    { offset u64, bytes u64 } each
 //
 // Sections, by slot (docs/design.md tells what is in them):
@@ -89,7 +90,7 @@ struct Header {
   std::uint32_t sweep_at;
   std::uint32_t sections;
   std::uint32_t sums_crc;
-  std::uint32_t zero_too;
+  std::uint32_t backlog_until;
   SectionEntry section[kSections];
 };
 static_assert(offsetof(Header, crc) == 16 && offsetof(Header, dimension) == 56);

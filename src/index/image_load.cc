@@ -137,8 +137,10 @@ struct Engine::Inspection {
   // What there is in kSlotsAJob slots.
   struct Found {
     std::uint64_t live = 0;
-    std::uint32_t dead_linked = 0;
+    std::uint32_t dead_linked = 0;  // taken out, but for links to them
     SlotList free;
+    SlotList leaving;           // dead and not taken out yet
+    std::uint32_t leavers = 0;  // as many
   };
   struct Job {
     std::uint32_t section;  // kStates: all sections by slot but the rows
@@ -212,16 +214,21 @@ void Engine::Inspection::look_at_state(Slot slot, Found& sum) noexcept {
   }
   const bool alive = born != 0 && died == 0;
   const bool linked = (flags & kLinked) != 0;
-  if (linked && alive != ((flags & kDead) == 0)) {
+  if (linked && (born == 0 || (alive && (flags & kDead) != 0))) {
     return fail("the image has a slot in its graph that is neither live nor dead");
   }
   if (alive) {
     ++sum.live;
-    if ((header.flags & image::kLinking) != 0 && slot < header.linked_until && !linked) {
+    const bool is_due = slot < header.linked_until ||
+                        ((header.flags & image::kGraph) != 0 && slot >= header.backlog_until);
+    if ((header.flags & image::kLinking) != 0 && is_due && !linked) {
       fail("the image has a live slot that is not in its graph");
     }
-  } else if (linked) {
+  } else if (linked && (flags & kDead) != 0) {
     ++sum.dead_linked;
+  } else if (linked) {
+    if (keeps_lists) push_slot(sum.leaving, slot, storage);
+    ++sum.leavers;
   } else if (keeps_lists) {
     state.born.store(0, std::memory_order_relaxed);
     push_slot(sum.free, slot, storage);
@@ -382,8 +389,13 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
       header.sweep_at > header.used) {
     return damaged("the image counts more slots than it has");
   }
-  if ((header.flags & image::kGraph) != 0 &&
-      ((header.flags & image::kLinking) == 0 || header.linked_until != header.used)) {
+  const bool has_graph = (header.flags & image::kGraph) != 0;
+  if (header.backlog_until > header.used ||
+      (header.backlog_until != 0 && header.backlog_until <= header.linked_until)) {
+    return damaged("the image has a backlog that ends before it begins, or too late");
+  }
+  if (has_graph && ((header.flags & image::kLinking) == 0 ||
+                    (header.linked_until != header.used && header.backlog_until == 0))) {
     return damaged("the image's graph does not reach all slots");
   }
   const std::uint32_t capacity =
@@ -414,6 +426,7 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
       header.section[image::kVectors].bytes + header.section[image::kCodes].bytes;
   const bool with_rows = mode == ImageMode::copy || row_bytes <= kRowsAtOnce;
   const std::size_t entries = header.section[image::kDirectory].bytes / sizeof(Slot);
+  std::uint64_t tombstones = 0;
   try {
     Inspection inspection{.engine = *this,
                           .header = header,
@@ -429,7 +442,9 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
     for (const Inspection::Found& found : inspection.found) {
       live += found.live;
       dead_linked_ += found.dead_linked;
+      tombstones += found.dead_linked + found.leavers;
       append(free_slots_, found.free, *storage);
+      append(leaving_, found.leaving, *storage);
     }
     if (live != header.live || inspection.entries.load(std::memory_order_relaxed) != live) {
       return damaged("the image counts other keys than it has");
@@ -452,10 +467,11 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
   storage_.store(storage.release(), std::memory_order_release);
   visible_.store(header.sequence, std::memory_order_release);
   live_.store(header.live, std::memory_order_release);
-  tombstones_.store(dead_linked_, std::memory_order_relaxed);
-  graph_.store((header.flags & image::kGraph) != 0, std::memory_order_release);
+  tombstones_.store(tombstones, std::memory_order_relaxed);
   linking_ = (header.flags & image::kLinking) != 0;
-  linked_until_ = header.linked_until;
+  linked_until_.store(header.linked_until, std::memory_order_relaxed);
+  backlog_until_.store(header.backlog_until, std::memory_order_relaxed);
+  graph_.store(has_graph, std::memory_order_release);
   sweep_at_ = header.sweep_at;
   read_only_ = mode == ImageMode::view;
   // Removals reserve nothing: what they need is there from now on.

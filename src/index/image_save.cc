@@ -171,7 +171,10 @@ Status Engine::begin_snapshot(Snapshot& snapshot) {
   header.live = live_.load(std::memory_order_relaxed);
   header.entry = storage.entry.load(std::memory_order_relaxed);
   header.used = used;
-  header.linked_until = linked_until_;
+  const Slot from = linked_until_.load(std::memory_order_relaxed);
+  const Slot until = backlog_until_.load(std::memory_order_relaxed);
+  header.linked_until = graph_.load(std::memory_order_relaxed) && from >= until ? used : from;
+  header.backlog_until = from < until ? until : 0;
   header.sweep_at = sweep_at_;
   const auto bytes = image::sizes_of(storage.shape, used, storage.upper_words_until(used),
                                      Directory::entries_for(static_cast<std::size_t>(header.live)));

@@ -62,10 +62,13 @@ Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) c
 
 void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads) noexcept {
   Storage& storage = writable();
-  // Before the backlog has been linked, only slots in its past are: the others wait for their turn.
+  // Before there is a graph, only slots that the backlog has behind it are linked: the others wait
+  // for their turn.
+  const Slot due_below = graph_.load(std::memory_order_relaxed)
+                             ? kNoSlot
+                             : linked_until_.load(std::memory_order_relaxed);
   const auto is_due = [&](Slot slot) {
-    return (graph_.load(std::memory_order_relaxed) || slot < linked_until_) &&
-           !storage.states[slot].is_dead();
+    return slot < due_below && !storage.states[slot].is_dead();
   };
   constexpr std::size_t kWorthSharing = 16;
   if (threads != 1 && slots.size() >= kWorthSharing) {
@@ -91,28 +94,6 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads) noex
       if (is_due(slot)) link_slot(slot, link_scratch_);
     }
   }
-  if (graph_.load(std::memory_order_relaxed)) {
-    linked_until_ = storage.used.load(std::memory_order_relaxed);
-  }
-}
-
-// As many slots at a time as the batch had: there is room for their numbers where its own were.
-void Engine::link_backlog(std::uint64_t steps, std::uint32_t threads) noexcept {
-  if (graph_.load(std::memory_order_relaxed)) return;
-  Storage& storage = writable();
-  const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
-  while (steps > 0 && linked_until_ < used) {
-    std::size_t count = 0;
-    while (count < fresh_.size() && count < steps && linked_until_ < used) {
-      const Slot slot = linked_until_++;
-      const SlotState& state = storage.states[slot];
-      if (state.born.load(std::memory_order_relaxed) == 0 || state.is_dead()) continue;
-      fresh_[count++] = slot;
-    }
-    link_slots(std::span<const Slot>(fresh_.data(), count), threads);
-    steps -= count;
-  }
-  if (linked_until_ == used) graph_.store(true, std::memory_order_release);
 }
 
 void Engine::link_slot(Slot slot, LinkScratch& scratch) noexcept {
@@ -271,10 +252,9 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
   links.write(slot, level, now);
   for (const Slot neighbour : now) count_link(neighbour, level);
   for (std::size_t i = 0; i < count; ++i) {
-    const bool last = !drop_link(before[i], level);
-    if (storage.states[before[i]].is_dead()) {
-      if (last) retire(before[i]);
-    } else if (level == 0 && std::find(now.begin(), now.end(), before[i]) == now.end()) {
+    let_go(before[i], level);
+    if (storage.states[before[i]].is_dead()) continue;
+    if (level == 0 && std::find(now.begin(), now.end(), before[i]) == now.end()) {
       if (is_elder(slot, before[i])) {
         hold(before[i]);
       } else if (!is_found(before[i])) {
@@ -303,7 +283,7 @@ bool Engine::has_back_link(Slot slot, Slot except, IsEnough is_enough) const noe
   Slot list[2 * 256];
   const std::size_t count = links.read(slot, 0, own);
   for (std::size_t i = 0; i < count; ++i) {
-    if (own[i] == except || is_erased(own[i]) || !is_enough(own[i])) continue;
+    if (own[i] == except || leads_nowhere(own[i]) || !is_enough(own[i])) continue;
     const std::size_t there = links.read(own[i], 0, list);
     if (std::find(list, list + there, slot) != list + there) return true;
   }
@@ -381,7 +361,7 @@ Slot Engine::shelter(Slot slot) noexcept {
   if (take_in(first, slot, false)) return kNoSlot;
   for (std::size_t i = 0; i <= queued; ++i) {
     const Slot holder = i < queued ? rescue_queue_[i] : first;
-    if (holder == slot || is_erased(holder) || !is_elder(holder, slot)) continue;
+    if (holder == slot || leads_nowhere(holder) || !is_elder(holder, slot)) continue;
     Slot list[2 * 256];
     const std::size_t there = links.read(holder, 0, list);
     std::size_t youngest = there;
@@ -407,7 +387,7 @@ Slot Engine::shelter(Slot slot) noexcept {
 bool Engine::take_in(Slot holder, Slot slot, bool sparing) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
-  if (holder == slot || is_erased(holder) || !is_elder(holder, slot)) return false;
+  if (holder == slot || leads_nowhere(holder) || !is_elder(holder, slot)) return false;
   Slot list[2 * 256];
   std::size_t count = links.read(holder, 0, list);
   if (std::find(list, list + count, slot) != list + count) return true;
@@ -426,7 +406,7 @@ bool Engine::take_in(Slot holder, Slot slot, bool sparing) noexcept {
     change(holder);
     links.write(holder, 0, std::span<const Slot>(list, count));
     count_link(slot, 0);
-    if (!drop_link(leaving, 0)) retire(leaving);
+    let_go(leaving, 0);
   } else {
     change(holder);
     links.append(holder, 0, count, slot);
@@ -474,6 +454,24 @@ bool Engine::drop_link(Slot to, std::uint32_t level) noexcept {
   if ((storage.flags[to] & kDead) == 0) return true;
   const bool has_upper = level_of(options_.seed, to, options_.M) > 0;
   return storage.states[to].in_links != 0 || (has_upper && storage.links().upper_in_links(to) != 0);
+}
+
+// Somebody has dropped his link to it. The dead are retired with their last one. Whoever died and
+// waits to be taken out (backlog.cc) holds others until then, but not once nobody leads to him.
+void Engine::let_go(Slot to, std::uint32_t level) noexcept {
+  if (!drop_link(to, level)) {
+    retire(to);
+  } else if (level == 0 && writable().states[to].is_dead() && leads_nowhere(to)) {
+    release_held(to);
+  }
+}
+
+// Under the link lock: does no walk come to it that could go on from there?
+bool Engine::leads_nowhere(Slot slot) const noexcept {
+  const Storage& storage = writable();
+  if (is_erased(slot)) return true;
+  return storage.states[slot].is_dead() && storage.states[slot].in_links == 0 &&
+         static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) != slot;
 }
 
 }  // namespace skerry

@@ -4,6 +4,7 @@
 //   scan      every visible slot (or every key of an allow-list) that passes, exactly
 //   walk      the graph on codes; the best are scored again on the exact rows
 //   gated     the walk with a gate: routing ignores the filter, admission obeys it
+// Beside a walk, the slots of the backlog, which no walk may meet yet, are scored on their codes.
 // A walk that ends with fewer hits than there may be is followed by a scan, so a search returns
 // fewer than k only when fewer than k live keys pass.
 //
@@ -204,6 +205,12 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   const bool may_walk = graph_.load(std::memory_order_acquire) && entry != Storage::kNoEntry &&
                         live > options_.flat_below && !options.exact;
 
+  // Slots that the walk may not meet: the number of what is visible was read before (backlog.cc).
+  const Slot backlog_from = linked_until_.load(std::memory_order_acquire);
+  const Slot backlog_until = std::min<Slot>(backlog_until_.load(std::memory_order_acquire), used);
+  const double backlog =
+      backlog_from < backlog_until ? static_cast<double>(backlog_until - backlog_from) : 0;
+
   double share = 1;  // of live keys that pass
   if (filter.kind() == Filter::Kind::only) {
     // Few enough keys are looked up and scored one by one.
@@ -251,7 +258,8 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   const double met = std::min(n, static_cast<double>(ef) / share);
   const double new_each = options_.M * 0.6;  // nodes met for the first time at each step
   const double walk_cost =
-      std::min(n, met * new_each) * (code_cost + (gated ? kCostOfPredicate * 0.3 : 0));
+      std::min(n, met * new_each) * (code_cost + (gated ? kCostOfPredicate * 0.3 : 0)) +
+      backlog * (kCostOfState + code_cost);
   const double scan_cost =
       used * kCostOfState + n * (gated ? kCostOfPredicate : 0) + n * share * distance_cost * 0.6;
 
@@ -310,6 +318,28 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     scored += walked;
     result.exhausted = walked >= left;
     CandidatePool& pool = gated ? searcher.answers : searcher.beam.pool;
+    std::size_t block = 0;
+
+    // The walk's marks tell whom it has met all the same, since he was linked.
+    const auto offer_block = [&] {
+      const auto count = std::min<std::uint64_t>(block, budget > scored ? budget - scored : 0);
+      result.exhausted = result.exhausted || count < block;
+      scorer(searcher.block.data(), count, searcher.block_distances.data());
+      for (std::size_t i = 0; i < count; ++i) {
+        pool.offer(searcher.block_distances[i], searcher.block[i]);
+      }
+      scored += count;
+      block = 0;
+    };
+    for (Slot slot = backlog_from; slot < backlog_until && !result.exhausted; ++slot) {
+      if (!storage.states[slot].visible(view.sequence) || (gated && !passes(slot)) ||
+          !searcher.beam.visited.meet(slot)) {
+        continue;
+      }
+      searcher.block[block++] = slot;
+      if (block == kBlock) offer_block();
+    }
+    offer_block();
 
     // Codes only choose: what may be among the k is scored on the exact rows. Half as many again
     // and ten more were enough to lose nothing measurable against re-ranking all ef.
@@ -317,7 +347,6 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     std::size_t found = 0;
     bool beyond = false;  // range search: something farther was seen, so all nearer were too
     const std::size_t rerank = sq8_ ? std::min(ef, k + k / 2 + 10) : ef;
-    std::size_t block = 0;
     const auto flush = [&] {
       if (sq8_) {
         exact(searcher.block.data(), block, searcher.block_distances.data());
