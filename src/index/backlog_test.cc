@@ -15,7 +15,7 @@
 namespace skerry {
 namespace {
 
-constexpr std::uint32_t kDimension = 12;
+constexpr std::uint32_t kDimension = 8;
 constexpr auto kOn = [] { return true; };
 
 using Vector = std::vector<float>;
@@ -34,7 +34,7 @@ class Subject {
       : random(seed) {
     auto made = Engine::create({.dimension = kDimension,
                                 .codes = codes,
-                                .M = 8,
+                                .M = 12,
                                 .ef_construction = 60,
                                 .flat_below = flat_below});
     EXPECT_TRUE(made.ok()) << made.status().message();
@@ -97,14 +97,14 @@ INSTANTIATE_TEST_SUITE_P(Codes, BacklogTest, ::testing::Values(Codes::exact, Cod
 
 TEST_P(BacklogTest, WhatIsLinkedLaterIsFoundAtOnceAndAtEveryStep) {
   Subject subject(GetParam());
-  subject.publish_range(0, 1500, Linking::now);
+  subject.publish_range(0, 700, Linking::now);
   subject.expect_all_found();
   EXPECT_FALSE(subject.engine->has_backlog());
-  std::vector<Key> changed = every(3, 0, 1500);
-  for (Key key = 5000; key < 5200; ++key) changed.push_back(key);
-  subject.publish(changed, every(3, 1, 900), Linking::later);
+  std::vector<Key> changed = every(3, 0, 700);
+  for (Key key = 5000; key < 5100; ++key) changed.push_back(key);
+  subject.publish(changed, every(3, 1, 400), Linking::later);
   EXPECT_TRUE(subject.engine->has_backlog());
-  EXPECT_EQ(subject.engine->stats().backlog, changed.size() + 500 + 300);
+  EXPECT_EQ(subject.engine->stats().backlog, changed.size() + 234 + 133);
   subject.expect_whole();
   subject.expect_all_found();
   std::uint64_t left = subject.engine->stats().backlog;
@@ -114,10 +114,10 @@ TEST_P(BacklogTest, WhatIsLinkedLaterIsFoundAtOnceAndAtEveryStep) {
     EXPECT_LT(now, left);
     left = now;
     if (++steps % 10 == 0) subject.expect_whole();
-    if (steps % 20 == 0) subject.expect_all_found();
+    if (steps % 25 == 0) subject.expect_all_found();
     return true;
   });
-  EXPECT_GT(steps, 40);
+  EXPECT_GT(steps, 30);
   EXPECT_EQ(subject.engine->stats().backlog, 0U);
   subject.expect_whole();
   subject.expect_all_found();
@@ -169,20 +169,20 @@ TEST_P(BacklogTest, FiltersRangesAndBudgetsHoldForIt) {
 }
 
 TEST_P(BacklogTest, AnImageHoldsItAndGoesOn) {
-  for (const std::uint32_t flat_below : {0U, 1000U}) {
+  for (const std::uint32_t flat_below : {0U, 400U}) {
     const TestFolder folder;
     const auto path = folder.path() / "image";
     Subject subject(GetParam(), flat_below);
-    subject.publish_range(0, 800, Linking::now);
-    subject.publish_range(700, 1300, Linking::later);
+    subject.publish_range(0, 300, Linking::now);
+    subject.publish_range(250, 600, Linking::later);
     subject.engine->work_off_backlog(1, [] { return false; });
     ASSERT_TRUE(subject.engine->save(path, {}).ok());
     for (const ImageMode mode : {ImageMode::copy, ImageMode::map, ImageMode::view}) {
       auto loaded = Engine::load(path, mode, {}, nullptr);
       ASSERT_TRUE(loaded.ok()) << loaded.status().message();
-      EXPECT_EQ((*loaded)->stats().backlog, mode == ImageMode::view
-                                                ? (*loaded)->stats().backlog
-                                                : subject.engine->stats().backlog);
+      if (mode != ImageMode::view) {  // a view keeps no lists
+        EXPECT_EQ((*loaded)->stats().backlog, subject.engine->stats().backlog);
+      }
       EXPECT_TRUE((*loaded)->check_invariants().ok())
           << (*loaded)->check_invariants().status().message();
       subject.expect_all_found(**loaded);
@@ -214,11 +214,11 @@ TEST_P(BacklogTest, ASmallCollectionGrowsIntoItsGraph) {
 }
 
 TEST_P(BacklogTest, WritesComeInBetweenAndWorkOffSome) {
-  for (const std::uint64_t seed : {3U, 4U, 5U, 6U}) {
+  for (const std::uint64_t seed : {3U, 4U}) {
     SCOPED_TRACE(seed);
     Subject subject(GetParam(), 0, seed);
     subject.publish_range(0, 700, Linking::now);
-    for (int round = 0; round < 60; ++round) {
+    for (int round = 0; round < 40; ++round) {
       const bool later = round % 4 == 0;
       std::vector<Key> upserts;
       std::vector<Key> removals;
@@ -237,7 +237,7 @@ TEST_P(BacklogTest, WritesComeInBetweenAndWorkOffSome) {
       }
       if (round % 7 == 0) subject.engine->work_off_backlog(1, [] { return false; });
       if (round % 10 == 0) subject.expect_whole();
-      if (round % 15 == 0) subject.expect_all_found();
+      if (round % 20 == 19) subject.expect_all_found();
     }
     subject.engine->work_off_backlog(1, kOn);
     subject.expect_whole();
