@@ -1,10 +1,11 @@
-// files.cc - syncs, and errors as Status.
+// files.cc - syncs, errors as Status, and folders.
 #include "base/files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 
 namespace skerry {
 
@@ -31,6 +32,48 @@ Status sync_path(const std::filesystem::path& path) noexcept {
   ::close(fd);
   if (error != 0) return status_of_errno(error, "cannot sync: {e}");
   return Status();
+}
+
+FolderNames::FolderNames(const std::filesystem::path& folder) noexcept {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) folder_ = ::fdopendir(fd);
+  if (folder_ != nullptr) return;
+  error_ = errno;
+  if (fd >= 0) ::close(fd);
+}
+
+FolderNames::~FolderNames() {
+  if (folder_ != nullptr) ::closedir(folder_);
+}
+
+const char* FolderNames::next() noexcept {
+  if (folder_ == nullptr) return nullptr;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(folder_);
+    if (entry == nullptr) {
+      error_ = errno;
+      return nullptr;
+    }
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") return entry->d_name;
+  }
+}
+
+Status FolderNames::status() const noexcept {
+  if (error_ == 0 || error_ == ENOENT) return Status();
+  return status_of_errno(error_, "cannot read the folder: {e}");
+}
+
+Status remove_folder(const std::filesystem::path& folder) noexcept {
+  FolderNames names(folder);
+  int error = 0;
+  while (const char* name = names.next()) {
+    if (::unlinkat(names.descriptor(), name, 0) != 0 && error == 0) error = errno;
+  }
+  if (!names.status().ok()) return names.status();
+  if (::rmdir(folder.c_str()) != 0 && errno != ENOENT && error == 0) error = errno;
+  return error == 0 ? Status() : status_of_errno(error, "cannot remove the folder: {e}");
 }
 
 }  // namespace skerry

@@ -1,7 +1,6 @@
 // database_state.cc - opening, the leader's commit, closing, and the calls of a whole database.
 #include "db/database_state.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -118,35 +117,11 @@ Status rename_and_sync(const fs::path& from, const fs::path& to) {
   return sync_path(parent);
 }
 
-// The names in a folder, none when it cannot be read. Not std::filesystem's iterator: libstdc++
-// ends the program when it finds no memory for a name.
-class Names {
- public:
-  explicit Names(const fs::path& folder) noexcept : folder_(::opendir(folder.c_str())) {}
-  ~Names() {
-    if (folder_ != nullptr) ::closedir(folder_);
-  }
-  Names(const Names&) = delete;
-  Names& operator=(const Names&) = delete;
-
-  // Null after the last.
-  const char* next() noexcept {
-    const dirent* entry = nullptr;
-    do {
-      entry = folder_ == nullptr ? nullptr : ::readdir(folder_);
-    } while (entry != nullptr &&
-             (std::string_view(entry->d_name) == "." || std::string_view(entry->d_name) == ".."));
-    return entry == nullptr ? nullptr : entry->d_name;
-  }
-
-  void remove(const char* name) const noexcept { ::unlinkat(::dirfd(folder_), name, 0); }
-
- private:
-  DIR* folder_;
-};
-
-bool holds_files(const fs::path& folder) {
-  return Names(folder).next() != nullptr;
+Result<bool> holds_files(const fs::path& folder) noexcept {
+  FolderNames names(folder);
+  if (names.next() != nullptr) return true;
+  if (!names.status().ok()) return names.status();
+  return false;
 }
 
 }  // namespace
@@ -234,16 +209,17 @@ Status DatabaseState::start() {
 
 // A store is made beside and renamed, so that a store that is there is whole.
 Status DatabaseState::make_store() {
-  if (holds_files(images())) {
+  const Result<bool> has_images = holds_files(images());
+  if (!has_images.ok()) return has_images.error();
+  if (*has_images) {
     return Status(Code::corruption, "store/ is missing, though there are images of it");
   }
   const fs::path fresh = folder_ / "store.new";
-  std::error_code error;
-  fs::remove_all(fresh, error);  // left by an open that was killed
-  Status status = make_folders(fresh);
+  Status status = remove_folder(fresh);  // left by an open that was killed
+  if (status.ok()) status = make_folders(fresh);
   if (status.ok()) status = store::Store::create(fresh);
   if (status.ok()) status = rename_and_sync(fresh, folder_ / "store");
-  if (!status.ok()) fs::remove_all(fresh, error);
+  if (!status.ok()) static_cast<void>(remove_folder(fresh));
   return status;
 }
 
@@ -258,14 +234,14 @@ Status DatabaseState::remove_leftovers() {
     });
   });
   if (!status.ok()) return status;
-  Names names(images());
+  FolderNames names(images());
   while (const char* const found = names.next()) {
     const std::string_view name = found;
     const bool unfinished = name.ends_with(".image.new");
     const bool orphan =
         name.ends_with(".image") && std::find(known.begin(), known.end(), name) == known.end();
     // What stays costs room, and nothing else.
-    if (unfinished || orphan) names.remove(found);
+    if (unfinished || orphan) ::unlinkat(names.descriptor(), found, 0);
   }
   return status;
 }
@@ -289,6 +265,9 @@ Status DatabaseState::start_syncing() try {
 } catch (const std::system_error& error) {
   syncing_.reset();
   return status_of_errno(error.code().value(), "no thread to sync the store with: {e}");
+} catch (const std::bad_alloc&) {
+  syncing_.reset();  // there is no thread to be joined
+  return Status(Code::out_of_memory, "no memory for the thread that syncs the store");
 }
 
 void DatabaseState::stop_syncing() {
@@ -580,12 +559,12 @@ Status DatabaseState::checkpoint() {
 
 Status DatabaseState::backup(const std::filesystem::path& folder) const {
   const fs::path fresh = folder / "store.new";
-  std::error_code absent;
-  fs::remove_all(fresh, absent);  // left by a backup that was killed, or could not tidy up
-  if (holds_files(folder)) {
-    return Status(Code::already_exists, "the folder of the backup is not empty");
-  }
-  Status status = make_folders(folder);
+  Status status = remove_folder(fresh);  // left by a backup that was killed, or could not tidy up
+  if (!status.ok()) return status;
+  const Result<bool> is_taken = holds_files(folder);
+  if (!is_taken.ok()) return is_taken.error();
+  if (*is_taken) return Status(Code::already_exists, "the folder of the backup is not empty");
+  status = make_folders(folder);
   if (status.ok()) status = make_folders(fresh);
   if (status.ok()) status = store_->environment().copy_to(fresh / "data.mdb");
   // Images of ours must not be taken for images of the copy, which goes its own way.
@@ -597,7 +576,7 @@ Status DatabaseState::backup(const std::filesystem::path& folder) const {
     // perhaps, has the name that the next try removes.
     std::error_code ignored;
     fs::rename(folder / "store", fresh, ignored);
-    fs::remove_all(fresh, ignored);
+    static_cast<void>(remove_folder(fresh));
   }
   return status;
 }
@@ -681,14 +660,15 @@ Result<DatabaseStats> DatabaseState::stats() const {
   stats.oldest_reader = store->oldest_reader;
   stats.commits = store->commits;
   stats.grown = store->grown;
-  std::error_code error;
-  for (fs::directory_iterator entry(images(), error), end; !error && entry != end;
-       entry.increment(error)) {
+  FolderNames names(images());
+  while (const char* const name = names.next()) {
     struct stat file = {};
-    if (::stat(entry->path().c_str(), &file) == 0) {
+    if (::fstatat(names.descriptor(), name, &file, 0) == 0) {
       stats.image_disk_bytes += static_cast<std::uint64_t>(file.st_blocks) * 512;
     }
   }
+  status = names.status();
+  if (!status.ok()) return status;
   return stats;
 }
 

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kHeaderBytesMax = 1 << 20;
 
 // What stands after 'name': in the dictionary, without leading spaces; empty when it is not there.
-std::string_view value_of(std::string_view dictionary, std::string_view name) noexcept {
+std::string_view value_of(std::string_view dictionary, std::string_view name) {
   for (const char quote : {'\'', '"'}) {
     const std::string quoted = quote + std::string(name) + quote;
     const std::size_t at = dictionary.find(quoted);

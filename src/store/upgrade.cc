@@ -166,15 +166,14 @@ Status write_beside(const std::filesystem::path& folder, const std::filesystem::
 
 }  // namespace
 
-void remove_upgrade_leftovers(const std::filesystem::path& folder) noexcept {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder / kBeside, ignored);
+void remove_upgrade_leftovers(const std::filesystem::path& folder) {
+  static_cast<void>(remove_folder(folder / kBeside));
 }
 
 Status upgrade(const std::filesystem::path& folder) {
   const std::filesystem::path beside = folder / kBeside;
-  remove_upgrade_leftovers(folder);
-  Status status = write_beside(folder, beside);
+  Status status = remove_folder(beside);
+  if (status.ok()) status = write_beside(folder, beside);
   std::error_code error;
   if (status.ok()) {
     // The new file is whole and synced; from here the name decides.
@@ -182,7 +181,7 @@ Status upgrade(const std::filesystem::path& folder) {
     if (error) status = status_of_errno(error.value(), "cannot put the new store in place: {e}");
   }
   if (status.ok()) status = sync_path(folder);
-  remove_upgrade_leftovers(folder);
+  static_cast<void>(remove_folder(beside));  // what stays now goes at the next open
   return status;
 }
 

@@ -15,7 +15,8 @@ namespace skerry::store {
 // Errors: storage_full, io_error, corruption; the old store is as it was.
 Status upgrade(const std::filesystem::path& folder);
 
-// What an upgrade that was killed has left beside the store.
-void remove_upgrade_leftovers(const std::filesystem::path& folder) noexcept;
+// What an upgrade that was killed has left beside the store. What stays costs room and nothing
+// else.
+void remove_upgrade_leftovers(const std::filesystem::path& folder);
 
 }  // namespace skerry::store
