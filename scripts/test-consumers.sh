@@ -52,6 +52,9 @@ for kind in static shared; do
     # and not in an inner room.
     leaks=$(nm -DC --defined-only "$libdir/libskerry.so" | grep -E ' skerry::(simd|Engine)' || true)
     [ -z "$leaks" ] || fail "hidden symbols are exported: $leaks"
+    # No thread-local of ours is made at its first use, when there may be no memory.
+    ! nm -D --undefined-only "$libdir/libskerry.so" | grep __tls_get_addr ||
+      fail "thread-locals are made at their first use"
   fi
 done
 

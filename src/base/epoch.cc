@@ -1,8 +1,9 @@
 #include "base/epoch.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <new>
-#include <thread>
 
 namespace skerry {
 namespace {
@@ -31,6 +32,52 @@ bool any_record(Visit visit) noexcept {
   return false;
 }
 
+// Readers that can have no record of their own, for want of memory: the count of those inside in
+// the lowest bits, above it the epoch in which the first of them entered. As long as they overlap
+// they count as one reader that never leaves; so it keeps memory from being used again, and nobody
+// waits.
+constexpr int kCrowdBits = 16;
+constexpr std::uint64_t kCrowdMask = (std::uint64_t{1} << kCrowdBits) - 1;
+std::atomic<std::uint64_t> g_crowd{0};
+
+void join_crowd() noexcept {
+  std::uint64_t crowd = g_crowd.load(std::memory_order_relaxed);
+  std::uint64_t joined = 0;
+  do {
+    joined = (crowd & kCrowdMask) != 0
+                 ? crowd + 1
+                 : (g_epoch.load(std::memory_order_acquire) << kCrowdBits) + 1;
+  } while (!g_crowd.compare_exchange_weak(crowd, joined, std::memory_order_acq_rel));
+}
+
+void leave_crowd() noexcept {
+  g_crowd.fetch_sub(1, std::memory_order_release);
+}
+
+struct Self {
+  Record* record = nullptr;
+  std::uint32_t depth = 0;
+};
+constinit thread_local Self t_self;
+
+// At a thread's end, after its thread-local objects have gone, which may have read to the last.
+void hand_back(void* record) noexcept {
+  t_self.record = nullptr;
+  static_cast<Record*>(record)->owned.store(false, std::memory_order_release);
+}
+
+// Whether it will be. A key and not a destructor of `t_self`: the C library ends the program when
+// it has no memory to register a thread's first destructor, and of a key it says so.
+bool is_handed_back_at_end(Record* record) noexcept {
+  struct ThreadKey {
+    pthread_key_t key = {};
+    bool is_made = ::pthread_key_create(&key, hand_back) == 0;
+  };
+  static const ThreadKey own;
+  return own.is_made && ::pthread_setspecific(own.key, record) == 0;
+}
+
+// Null when there is no memory for one, or for its return.
 Record* claim() noexcept {
   Record* mine = nullptr;
   const auto take = [&](Record& record) {
@@ -42,30 +89,18 @@ Record* claim() noexcept {
     mine = &record;
     return true;
   };
-  while (!any_record(take)) {
-    Record* fresh = new (std::nothrow) Record;
-    if (fresh == nullptr) {
-      std::this_thread::yield();  // no memory for one more: wait for a thread to end
-      continue;
+  if (!any_record(take)) {
+    mine = new (std::nothrow) Record;
+    if (mine == nullptr) return nullptr;
+    mine->owned.store(true, std::memory_order_relaxed);
+    mine->next = g_more.load(std::memory_order_relaxed);
+    while (!g_more.compare_exchange_weak(mine->next, mine, std::memory_order_release)) {
     }
-    fresh->owned.store(true, std::memory_order_relaxed);
-    fresh->next = g_more.load(std::memory_order_relaxed);
-    while (!g_more.compare_exchange_weak(fresh->next, fresh, std::memory_order_release)) {
-    }
-    return fresh;
   }
-  return mine;
+  if (is_handed_back_at_end(mine)) return mine;
+  mine->owned.store(false, std::memory_order_release);
+  return nullptr;
 }
-
-struct Self {
-  Record* record = nullptr;
-  std::uint32_t depth = 0;
-
-  ~Self() {
-    if (record != nullptr) record->owned.store(false, std::memory_order_release);
-  }
-};
-thread_local Self t_self;
 
 }  // namespace
 
@@ -76,12 +111,20 @@ EpochGuard::EpochGuard() noexcept {
   Self& self = t_self;
   if (self.depth++ != 0) return;
   if (self.record == nullptr) self.record = claim();
+  if (self.record == nullptr) {
+    join_crowd();
+    return;
+  }
   self.record->entered.exchange(g_epoch.load(std::memory_order_acquire), std::memory_order_acq_rel);
 }
 
 EpochGuard::~EpochGuard() {
   Self& self = t_self;
   if (--self.depth != 0) return;
+  if (self.record == nullptr) {
+    leave_crowd();
+    return;
+  }
   self.record->entered.store(0, std::memory_order_release);
 }
 
@@ -90,6 +133,8 @@ std::uint64_t epoch_tag() noexcept {
 }
 
 bool epoch_passed(std::uint64_t tag) noexcept {
+  const std::uint64_t crowd = g_crowd.fetch_add(0, std::memory_order_acq_rel);
+  if ((crowd & kCrowdMask) != 0 && crowd >> kCrowdBits <= tag) return false;
   return !any_record([&](Record& record) {
     const std::uint64_t entered = record.entered.fetch_add(0, std::memory_order_acq_rel);
     return entered != 0 && entered <= tag;

@@ -6,7 +6,8 @@
 // after the tag: nobody who could have seen it is still there.
 //
 // A thread's record is made at its first guard, belongs to it until it ends and is then handed to
-// the next new thread. There is no limit on threads and nothing to register.
+// the next new thread. There is no limit on threads and nothing to register. A thread for whose
+// record there is no memory shares one with the others in its place until there is.
 //
 // Threads: everything from any thread. Guards nest.
 // Cost: a guard is two atomic exchanges on the thread's own line; passed() walks the records.

@@ -11,14 +11,13 @@ namespace {
 std::atomic<std::uint64_t> generation{1};
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
+// When the library is loaded: later there may be no memory for it, and forks would go unseen.
+[[maybe_unused]] const int registered =
+    pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
+
 }  // namespace
 
 std::uint64_t fork_generation() noexcept {
-  // The handler can only be refused for want of memory; then forks go unseen, which is where we
-  // would be without it.
-  static const int registered =
-      pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
-  static_cast<void>(registered);
   return generation.load(std::memory_order_relaxed);
 }
 

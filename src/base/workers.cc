@@ -1,7 +1,5 @@
 #include "base/workers.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <cstddef>
@@ -9,6 +7,8 @@
 #include <mutex>
 #include <new>
 #include <thread>
+
+#include "base/fork.h"
 
 namespace skerry {
 namespace {
@@ -92,8 +92,6 @@ Workers& workers() {
   return *shared;
 }
 
-bool g_forked = false;  // set once in a child, before it has a second thread
-
 }  // namespace
 
 std::uint32_t core_count() noexcept {
@@ -102,11 +100,10 @@ std::uint32_t core_count() noexcept {
 }
 
 void parallel(std::uint32_t threads, FunctionRef<void()> task) noexcept {
-  static const int watch = ::pthread_atfork(nullptr, nullptr, [] { g_forked = true; });
-  (void)watch;
+  static const std::uint64_t generation = fork_generation();
   const std::uint32_t wanted = threads == 0 ? core_count() : threads;
   const std::uint32_t hands = std::min(wanted, core_count());
-  if (hands <= 1 || g_forked) {
+  if (hands <= 1 || generation != fork_generation()) {
     task();
     return;
   }

@@ -33,38 +33,6 @@ std::int64_t now_ns() noexcept {
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-// What a search of a collection with byte-string keys needs beside the engine's own. A filter's
-// callback may search again on the same thread, so each depth has its own.
-struct NameScratch {
-  std::vector<Hit> hits;
-  std::vector<Key> ids;
-};
-
-class ScratchLease {
- public:
-  ScratchLease() : depth_(depth()) {
-    if (depth_ == pool().size()) pool().push_back(std::make_unique<NameScratch>());
-    ++depth();
-  }
-  ~ScratchLease() { --depth(); }
-  ScratchLease(const ScratchLease&) = delete;
-  ScratchLease& operator=(const ScratchLease&) = delete;
-
-  NameScratch& operator*() noexcept { return *pool()[depth_]; }
-
- private:
-  static std::vector<std::unique_ptr<NameScratch>>& pool() {
-    thread_local std::vector<std::unique_ptr<NameScratch>> pool;
-    return pool;
-  }
-  static std::size_t& depth() {
-    thread_local std::size_t depth = 0;
-    return depth;
-  }
-
-  std::size_t depth_;
-};
-
 Status closed() noexcept {
   return Status(Code::closed, "the collection or its database is closed");
 }
@@ -73,6 +41,12 @@ Status no_memory() noexcept {
 }
 
 }  // namespace
+
+// What a search of a collection with byte-string keys needs beside the engine's own.
+struct CollectionState::NameScratch {
+  std::vector<Hit> hits;
+  std::vector<Key> ids;
+};
 
 CollectionState::CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
                                  const CollectionOptions& options)
@@ -546,8 +520,9 @@ Result<SearchResult> CollectionState::with_names(const SearchOptions& options, s
   if (status.ok()) status = check_kind(true);
   if (status.ok()) status = check_filter(options.filter);
   if (!status.ok()) return status;
-  ScratchLease lease;
-  NameScratch& scratch = *lease;
+  const ScratchLease lease(name_scratch_);
+  if (lease.get() == nullptr) return no_memory();
+  NameScratch& scratch = *lease.get();
   scratch.hits.resize(hits);
   const View& view = this->view();
   SearchOptions by_id = options;

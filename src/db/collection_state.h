@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/scratch_pool.h"
 #include "db/key_book.h"
 #include "db/shared_counter.h"
 #include "db/writer_queue.h"
@@ -203,6 +204,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Result<SearchResult> with_names(const SearchOptions& options, std::size_t hits, Search search,
                                   Copy copy) const;
   static void copy_hit(const View& view, const Hit& from, NamedHit& to) noexcept;
+  struct NameScratch;
 
   // Set at construction (id_ before anybody else knows of the collection).
   const std::shared_ptr<DatabaseState> database_;
@@ -245,6 +247,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   std::uint64_t commit_from_ = 0;           // the store's number before the commit
   std::uint64_t commit_to_ = 0;             // and after it
   mutable std::condition_variable landed_;  // leading_ has changed
+
+  mutable ScratchPool<NameScratch> name_scratch_;
 
   bool sealed_ = false;  // under the commit lock
   mutable std::atomic<bool> closed_{false};
