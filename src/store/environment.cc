@@ -175,7 +175,7 @@ Status status_of_lmdb(int error) noexcept {
     case MDB_READERS_FULL:
       return Status(Code::busy, "more than max_readers read the store at once");
     case MDB_TXN_FULL:
-      return Status(Code::out_of_memory, "the batch has too many pages for one transaction");
+      return Status(Code::storage_full, "the batch has too many pages for one transaction");
     case MDB_BAD_VALSIZE:
       return Status(Code::invalid_argument, "a key or value is too long for the store");
     default:

@@ -5,7 +5,8 @@
 // is opened, each write, each sync. A refusal comes once, or lasts until the cause is gone. After
 // each: the call says why, nothing has changed, reads go on; once the cause is gone the same call
 // on the same handles works; and what is read after reopening is what it should be. No descriptor
-// is left behind, nothing hangs and nothing dies.
+// is left behind, nothing hangs and nothing dies. So with LMDB's own refusals: no place for a
+// reader, the map full, the transaction full.
 //
 //   fault [--seed N] [--rounds CASES]
 //
@@ -15,6 +16,8 @@
 // Before that the limits of LMDB and of a real device: no more readers, a device that is full.
 
 #include <errno.h>
+#include <lmdb.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +130,11 @@ std::vector<Fault> every_fault() {
     faults.push_back({"lock: EIO", Kind::lock, EIO, lasts});
     faults.push_back({"thread: EAGAIN", Kind::thread, EAGAIN, lasts});
     faults.push_back({"random: EIO", Kind::random, EIO, lasts});
+    faults.push_back({"snapshot: readers full", Kind::snapshot, MDB_READERS_FULL, lasts});
+    faults.push_back({"change: map full", Kind::change, MDB_MAP_FULL, lasts});
+    faults.push_back({"change: transaction full", Kind::change, MDB_TXN_FULL, lasts});
+    faults.push_back({"commit: map full", Kind::commit, MDB_MAP_FULL, lasts});
+    faults.push_back({"commit: transaction full", Kind::commit, MDB_TXN_FULL, lasts});
   }
   return faults;
 }
@@ -136,7 +144,10 @@ bool tells_why(const Fault& fault, Code code) {
   if (!fault.call || fault.error == ENOMEM) {
     return code == Code::out_of_memory || code == Code::storage_full;
   }
-  if (fault.error == ENOSPC) return code == Code::storage_full;
+  if (fault.error == MDB_READERS_FULL) return code == Code::busy;
+  if (fault.error == ENOSPC || fault.error == MDB_MAP_FULL || fault.error == MDB_TXN_FULL) {
+    return code == Code::storage_full;
+  }
   if (fault.error == 0) return code == Code::io_error || code == Code::storage_full;
   if (fault.error == EAGAIN) return code == Code::out_of_memory || code == Code::io_error;
   return code == Code::io_error;
@@ -151,6 +162,7 @@ struct Scenario {
   bool is_open = false;  // the call is opening: of the database and its collections
   bool is_new = false;   // of one that is not there yet
   bool use_images = true;
+  bool is_new_thread = false;  // the call is a thread's first
 };
 
 std::vector<std::string> keys(std::uint64_t first, std::uint64_t count) {
@@ -179,6 +191,7 @@ std::vector<Scenario> every_scenario() {
       {.name = "make a database", .step = {}, .is_open = true, .is_new = true},
       {.name = "open with images", .step = {}, .is_open = true},
       {.name = "open without images", .step = {}, .is_open = true, .use_images = false},
+      {.name = "open, interval", .step = {}, .durability = Durability::interval, .is_open = true},
       {.name = "create a collection", .step = simply(Kind::create, "g9")},
       {.name = "create one with names", .step = simply(Kind::create, "n9")},
       {.name = "upsert a new key", .step = upsert("s1", 5000, 1)},
@@ -196,6 +209,9 @@ std::vector<Scenario> every_scenario() {
       {.name = "remove a batch", .step = remove("s1", 5, 30)},
       {.name = "remove names", .step = remove("n1", 5, 30)},
       {.name = "read", .step = {}},
+      {.name = "read on a new thread", .step = {}, .is_new_thread = true},
+      {.name = "look", .step = simply(Kind::look, "g1")},
+      {.name = "look at names", .step = simply(Kind::look, "n1")},
       {.name = "sync", .step = simply(Kind::sync), .durability = Durability::none},
       {.name = "checkpoint", .step = simply(Kind::checkpoint)},
       {.name = "compact", .step = simply(Kind::compact)},
@@ -210,8 +226,6 @@ DatabaseOptions options_of(const Scenario& scenario) {
   options.durability = scenario.durability;
   options.sync_interval_ms = 3'600'000;
   options.map_bytes = 1 << 18;
-  // glibc ends the program when a new thread has no memory to remember its destructors.
-  options.threads = 1;
   options.use_images = scenario.use_images;
   return options;
 }
@@ -221,14 +235,19 @@ std::size_t open_descriptors() {
       std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
 }
 
-// The reads that must go on: searches of each kind, get, and a payload, of a collection that no
-// scenario touches and that has been read before. Allocates nothing of its own.
+// The reads that must go on: searches of each kind, get, and a payload, of collections that no
+// scenario touches and that have been read before. Allocates nothing of its own.
 class Reads {
  public:
   Status warm_up(Subject& subject) {
     Result<Collection> quiet = subject.database().open_collection("g0");
     if (!quiet.ok()) return quiet.error();
     collection_.emplace(*std::move(quiet));
+    quiet = subject.database().open_collection("n0");
+    if (!quiet.ok()) return quiet.error();
+    names_.emplace(*std::move(quiet));
+    named_hits_.resize(10);
+    named_vector_.resize(8);
     hits_.resize(10);
     batch_.resize(20);
     counts_.resize(4);
@@ -259,11 +278,28 @@ class Reads {
     if (!found.ok()) return found.error();
     const Result<std::size_t> size = on.get_payload(1, payload_);
     if (!size.ok()) return size.error();
-    return *size == 20 ? Status() : Status(Code::corruption, "the payload is wrong");
+    if (*size != 20) return Status(Code::corruption, "the payload is wrong");
+    return read_names();
   }
 
  private:
+  Status read_names() {
+    const Status status = names_->get("1", named_vector_);
+    if (!status.ok()) return status;
+    SearchOptions filtered;
+    filtered.filter = Filter::only_names(allowed_names_);
+    const Result<SearchResult> found = names_->search(named_vector_, named_hits_, filtered);
+    if (!found.ok()) return found.error();
+    const bool is_right =
+        found->count == allowed_names_.size() && named_hits_[0].name.view() == "1";
+    return is_right ? Status() : Status(Code::corruption, "the search by name is wrong");
+  }
+
   std::optional<Collection> collection_;
+  std::optional<Collection> names_;
+  std::vector<NamedHit> named_hits_;
+  std::vector<float> named_vector_;
+  static constexpr std::array<std::string_view, 3> allowed_names_ = {"1", "2", "3"};
   std::vector<Hit> hits_;
   std::vector<Hit> batch_;
   std::vector<std::uint32_t> counts_;
@@ -271,6 +307,50 @@ class Reads {
   std::vector<float> matrix_;
   std::vector<std::byte> payload_;
   std::vector<Key> allowed_;
+};
+
+// A thread that is there before it is needed: it makes a call when it is told to.
+class Hand {
+ public:
+  Hand() : thread_([this] { work(); }) {}
+  ~Hand() {
+    tell(nullptr);
+    thread_.join();
+  }
+  Hand(const Hand&) = delete;
+  Hand& operator=(const Hand&) = delete;
+
+  Status operator()(FunctionRef<Status()> call) {
+    tell(&call);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !is_told_; });
+    return answer_;
+  }
+
+ private:
+  void tell(const FunctionRef<Status()>* call) {
+    const std::lock_guard lock(mutex_);
+    call_ = call;
+    is_told_ = true;
+    changed_.notify_all();
+  }
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return is_told_; });
+      if (call_ == nullptr) return;
+      answer_ = (*call_)();
+      is_told_ = false;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  const FunctionRef<Status()>* call_ = nullptr;
+  bool is_told_ = false;
+  Status answer_;
+  std::thread thread_;
 };
 
 // What the database that all scenarios begin with is made by. After the reopening, which saves
@@ -298,7 +378,6 @@ World world_of(const std::vector<Step>& steps) {
 std::string make_start(const fs::path& folder, const std::vector<Step>& steps) {
   DatabaseOptions options;
   options.map_bytes = 1 << 18;
-  options.threads = 1;
   Subject subject(folder, options);
   Status status = subject.open();
   for (const Step& step : steps) {
@@ -340,8 +419,11 @@ std::string try_case(const fs::path& folder, const Scenario& scenario, const Fau
     if (scenario.step) step = scenario.step(before, random);
     step.folder = folder.string() + ".backup";
     const Call call(step);
+    std::optional<Hand> hand;
+    if (scenario.is_new_thread) hand.emplace();
     const auto act = [&]() -> Status {
       if (scenario.is_open) return open_all(subject, after);
+      if (hand) return (*hand)([&] { return reads(); });
       return scenario.step ? call(subject) : reads();
     };
     Status status;
@@ -354,9 +436,10 @@ std::string try_case(const fs::path& folder, const Scenario& scenario, const Fau
     refusal.arm(fault, number);
     status = act();
     // What stops a write must not stop a read.
-    const bool stops_writes = fault.call == SystemCall::Kind::write ||
-                              fault.call == SystemCall::Kind::sync ||
-                              fault.call == SystemCall::Kind::truncate;
+    using Kind = SystemCall::Kind;
+    const bool stops_writes = fault.call == Kind::write || fault.call == Kind::sync ||
+                              fault.call == Kind::truncate || fault.call == Kind::change ||
+                              fault.call == Kind::commit;
     Status read;
     const bool is_same = !scenario.is_open && step.kind != Step::Kind::reopen;
     if (is_same && stops_writes) read = reads();
@@ -452,7 +535,6 @@ class Stop final : public SystemCallObserver {
 std::string no_more_readers(const fs::path& folder, const World& world) {
   DatabaseOptions options;
   options.max_readers = 2;
-  options.threads = 1;
   fs::remove(folder / "store" / "lock.mdb");  // it has room for those who opened it first
   Subject subject(folder, options);
   Reads reads;
@@ -509,7 +591,6 @@ void fill(const fs::path& file) {
 std::string full_device(const fs::path& device, std::mt19937_64& random) {
   DatabaseOptions options;
   options.map_bytes = 1 << 18;
-  options.threads = 1;
   Subject subject(device / "db", options);
   const std::vector<Step> start = steps_of_start(random);
   World world = world_of(start);
@@ -569,7 +650,6 @@ std::string open_on_full_device(const fs::path& device, const fs::path& database
   fs::remove(here / "store" / "lock.mdb");
   fill(device / "filler");
   DatabaseOptions options;
-  options.threads = 1;
   Subject subject(here, options);
   Status status = open_all(subject, world);
   if (!status.ok() && status.code() != Code::storage_full) return "it said " + status.message();
@@ -715,7 +795,17 @@ void Faults::try_all(std::uint64_t seed) {
   }
 }
 
+// A thread has room of its own for its first 32 keys. Those that come later need memory, as in a
+// program with many libraries.
+void let_keys_need_memory() {
+  for (int i = 0; i < 32; ++i) {
+    pthread_key_t key = {};
+    ::pthread_key_create(&key, nullptr);
+  }
+}
+
 int fault(int count, char** arguments) {
+  let_keys_need_memory();
   Run run("fault", 100'000, count, arguments);
   // In memory where there is such a place: no case needs a device that is slow to sync.
   if (fs::is_directory("/dev/shm") && ::getenv("TMPDIR") == nullptr) {

@@ -25,16 +25,21 @@ namespace {
 using Kind = SystemCall::Kind;
 
 // What an observer does itself is not observed.
-thread_local bool observing = false;
+constinit thread_local bool observing = false;
+
+int ask(SystemCallObserver& observer, SystemCall& call) noexcept {
+  observing = true;
+  const int refused = observer.before(call);
+  observing = false;
+  return refused;
+}
 
 // `perform` makes the call, of `call.bytes` bytes where that matters; -1 and errno when it fails.
 template <class Perform>
 std::int64_t pass(SystemCall& call, Perform perform) {
   SystemCallObserver* observer = system_call_observer.load(std::memory_order_acquire);
   if (observer == nullptr || observing) return perform();
-  observing = true;
-  const int refused = observer->before(call);
-  observing = false;
+  const int refused = ask(*observer, call);
   std::int64_t result = -1;
   if (refused == 0) {
     result = perform();
@@ -145,6 +150,12 @@ void* map_pages(const char* name, void* at, std::size_t bytes, int protection, i
 }
 
 }  // namespace
+
+int refusal_of(SystemCall& call) noexcept {
+  SystemCallObserver* observer = system_call_observer.load(std::memory_order_acquire);
+  return observer == nullptr || observing ? 0 : ask(*observer, call);
+}
+
 }  // namespace skerry::torture
 
 namespace torture = skerry::torture;

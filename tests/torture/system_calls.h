@@ -29,6 +29,9 @@ struct SystemCall {
     lock,    // flock, and fcntl of record locks
     thread,  // pthread_create
     random,
+    snapshot,  // of LMDB, when lmdb_calls.cc is linked too: a reader's transaction begins
+    change,    // a row is written or removed
+    commit,
   };
   Kind kind;
   const char* name;  // of the function
@@ -58,5 +61,8 @@ class SystemCallObserver {
 };
 
 extern std::atomic<SystemCallObserver*> system_call_observer;
+
+// What the observer says before the call: the error to fail with, or 0, also when there is none.
+int refusal_of(SystemCall& call) noexcept;
 
 }  // namespace skerry::torture

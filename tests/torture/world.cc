@@ -52,8 +52,8 @@ CollectionOptions options_of(const std::string& collection) {
 }
 
 const char* name_of(Step::Kind kind) {
-  constexpr std::array kNames = {"upsert",  "remove", "create", "drop",  "checkpoint",
-                                 "compact", "backup", "sync",   "reopen"};
+  constexpr std::array kNames = {"upsert",  "remove", "create", "drop", "checkpoint",
+                                 "compact", "backup", "sync",   "look", "reopen"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -175,6 +175,14 @@ Status Call::operator()(Subject& subject) const {
       return subject.database().backup(step_.folder);
     case Step::Kind::sync:
       return subject.database().sync();
+    case Step::Kind::look: {
+      const Status database = subject.database().stats().status();
+      if (!database.ok()) return database;
+      Result<Collection> on = subject.database().open_collection(step_.collection);
+      if (!on.ok()) return on.error();
+      const Status options = on->options().status();
+      return options.ok() ? on->stats().status() : options;
+    }
     case Step::Kind::reopen: {
       const Status closed = subject.close();
       return closed.ok() ? subject.open() : closed;

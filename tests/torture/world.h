@@ -41,6 +41,7 @@ struct Step {
     compact,
     backup,  // into `folder`
     sync,
+    look,  // at statistics and options
     reopen,
   };
   Kind kind;
