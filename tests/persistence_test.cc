@@ -503,6 +503,21 @@ TEST_F(FolderTest, AFolderOfSomethingElseIsLeftAlone) {
   EXPECT_EQ(read_file(folder_ / "letters.txt"), "dear");
 }
 
+TEST_F(FolderTest, WhatKilledProcessesLeftGoesWhenItIsOpenedForWriting) {
+  open();
+  close();
+  const std::array left = {fs::path("images") / "1.image.new", fs::path("store") / "compact.mdb",
+                           fs::path("store") / "synced.root.new",
+                           fs::path("store") / "upgrade" / "data.mdb"};
+  fs::create_directory(folder_ / "store" / "upgrade");
+  for (const fs::path& file : left) write_file(folder_ / file, "half of it");
+  ASSERT_OK(Database::open(folder_, {.read_only = true}));
+  for (const fs::path& file : left) EXPECT_TRUE(fs::exists(folder_ / file)) << file;
+  ASSERT_OK(Database::open(folder_));
+  for (const fs::path& file : left) EXPECT_FALSE(fs::exists(folder_ / file)) << file;
+  EXPECT_FALSE(fs::exists(folder_ / "store" / "upgrade"));
+}
+
 // -- kill -9
 // -----------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ constexpr std::uint64_t kMapBytesMin = 256 * 1024;
 constexpr std::uint64_t kMapBytesMax = 1ULL << 46;   // half of what 48-bit addresses give a process
 constexpr std::uint64_t kCommitsBetweenChecks = 64;  // for readers of dead processes
 constexpr std::uint64_t kGrowthUnsynced = 64 << 20;  // bytes
+constexpr const char* kCompacted = "compact.mdb";
 constexpr const char* kMapFull = "the store's map is full";
 constexpr const char* kNotAStore = "not a Skerry store";
 constexpr const char* kOlder =
@@ -328,7 +329,14 @@ Result<std::unique_ptr<Environment>> Environment::open(const std::filesystem::pa
   // While others write, plain reads of the file would meet a page that is being written.
   const Status status = environment->start(options.alone || options.blind);
   if (!status.ok()) return status;
+  if (options.alone && !options.read_only) environment->remove_leftovers();
   return environment;
+}
+
+// Of a compaction that was killed, and of a root that was being kept. What stays costs room and
+// nothing else.
+void Environment::remove_leftovers() const {
+  for (const char* name : {kCompacted, kKeptRootBeside}) ::unlink((folder_ / name).c_str());
 }
 
 Status Environment::start(bool survey_first) const {
@@ -773,9 +781,9 @@ Status Environment::copy_to(const std::filesystem::path& file) const {
 Status Environment::compact() {
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
   const std::filesystem::path current = folder_ / "data.mdb";
-  const std::filesystem::path smaller = folder_ / "compact.mdb";
+  const std::filesystem::path smaller = folder_ / kCompacted;
   const std::lock_guard writing(write_mutex_);
-  ::unlink(smaller.c_str());  // left by a compaction that was killed
+  ::unlink(smaller.c_str());  // left by one that failed, and could not be removed
   Status status = reopen();
   if (!status.ok()) return status;
   // Another process, which has left, may have let the store outgrow our map.

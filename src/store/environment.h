@@ -212,6 +212,7 @@ class Environment {
 
  private:
   Environment(std::filesystem::path folder, const EnvironmentOptions& options);
+  void remove_leftovers() const;
 
   // Reopening changes nothing that a caller can see: const, as a read may be what finds the need.
   Status start(bool survey_first) const;

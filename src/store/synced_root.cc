@@ -97,7 +97,7 @@ Status keep_synced_root(const std::filesystem::path& folder, int fd, std::uint64
   put_le(&file[kChecksumAt], checksum(file));
 
   const std::filesystem::path place = folder / "synced.root";
-  const std::filesystem::path beside = folder / "synced.root.new";
+  const std::filesystem::path beside = folder / kKeptRootBeside;
   {
     const Descriptor out(beside, O_WRONLY | O_CREAT | O_TRUNC);
     if (out.get() < 0) return status_of_errno(errno, "cannot keep the store's root: {e}");

@@ -36,6 +36,9 @@
 
 namespace skerry::store {
 
+// What is left when a root was being kept by a process that was killed: of no use.
+inline constexpr const char* kKeptRootBeside = "synced.root.new";
+
 // Keeps the root that transaction `number` wrote to the store in `fd`, everything of which is
 // synced. `page_bytes`: of the store. Errors: storage_full, io_error; corruption: `fd` has no such
 // root.

@@ -34,6 +34,7 @@ class Check {
     options.create_if_missing = !was_opened;
     Result<Database> opened = Database::open(folder, options);
     if (!opened.ok()) return wrong("open: %s", opened.status().message().c_str());
+    if (!nothing_is_left(folder)) return 1;
     Result<std::vector<std::string>> names = opened->list();
     if (!names.ok()) return wrong("list: %s", names.status().message().c_str());
     std::set<std::string> left(names->begin(), names->end());
@@ -61,7 +62,8 @@ class Check {
     // Half of the time the next round begins after another crash, of a process that only read.
     if (findings_.rows % 2 == 0) return 0;
     const Status closed = opened->close();
-    return closed.ok() ? 0 : wrong("close: %s", closed.message().c_str());
+    if (!closed.ok()) return wrong("close: %s", closed.message().c_str());
+    return nothing_is_left(folder) ? 0 : 1;
   }
 
   // A backup is a database of one moment between its begin and its end. One that never ended may
@@ -72,6 +74,7 @@ class Check {
       const bool excused = backup.end == kNever && opened.status().code() == Code::not_found;
       return excused ? 0 : wrong("backup: open: %s", opened.status().message().c_str());
     }
+    if (!nothing_is_left(folder)) return 1;
     for (std::size_t c = 0; c < kCollections && !words_.any(); ++c) {
       Result<Collection> found = opened->open_collection(collection_name(c));
       if (c >= kLasting && found.status().code() == Code::not_found) continue;
@@ -96,6 +99,21 @@ class Check {
   int wrong(const char* format, Values... values) {
     words_.say(format, values...);
     return 1;
+  }
+
+  // Is everything in the folder of a kind that belongs there? Not while a collection is open, whose
+  // image may be on its way.
+  bool nothing_is_left(const std::filesystem::path& folder) {
+    namespace fs = std::filesystem;
+    const std::set<fs::path> known = {
+        "lock",           "shared",         "images",           "store",
+        "store/data.mdb", "store/lock.mdb", "store/synced.root"};
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+      const fs::path name = fs::relative(entry.path(), folder);
+      const bool is_image = name.parent_path() == "images" && name.extension() == ".image";
+      if (!is_image && !known.contains(name)) wrong("%s was left behind", name.c_str());
+    }
+    return !words_.any();
   }
 
   // Which life has the collection, when it is listed or not? 0: none.
