@@ -193,6 +193,30 @@ void Film::written(const SystemCall& call, std::int64_t bytes) {
   add(std::move(event));
 }
 
+// -- losing power ---------------------------------------------------------------------------------
+
+Loss loss_of(unsigned way, std::mt19937_64& random) {
+  const auto chance = [&] { return static_cast<unsigned>(16 + random() % 225); };
+  switch (way) {
+    case 0:
+      return {};
+    case 1:
+      return {.write_chance = 256, .name_chance = 256};
+    case 2:
+      return {.name_chance = 256};
+    case 3:
+      return {.write_chance = 256};
+    case 4:
+      return {.write_chance = chance(), .name_chance = chance()};
+    case 5:
+      return {.writes = Loss::Writes::torn, .write_chance = chance(), .name_chance = chance()};
+    case 6:
+      return {.writes = Loss::Writes::last, .names_in_order = true};
+    default:
+      return {.writes = Loss::Writes::first, .names_in_order = true};
+  }
+}
+
 // -- Disk -----------------------------------------------------------------------------------------
 
 Disk::Disk(const Film& film, std::size_t events) : files_(1) {

@@ -113,6 +113,10 @@ struct Loss {
   bool names_in_order = false;  // a name that lasted has those before it with it
 };
 
+// One of so many ways, from nothing that is not synced to everything.
+constexpr unsigned kWays = 8;
+Loss loss_of(unsigned way, std::mt19937_64& random);
+
 class Disk {
  public:
   // As it is when the power goes before event `events` of the film.

@@ -44,7 +44,6 @@ using testing::write_file;
 constexpr const char* kPlace = "home/db";  // of the database: folders are made on the way to it
 constexpr std::size_t kSteps = 60;
 constexpr std::size_t kRowsMax = 30;
-constexpr unsigned kWays = 8;
 constexpr std::uint64_t kFewRounds = 10'000;
 constexpr std::uint64_t kFewStates = 40;  // of a film, in a run of few rounds
 
@@ -120,28 +119,6 @@ Promise promise_of(const Story& story, const std::vector<std::uint64_t>& marks) 
                       ? synced
                       : std::max(synced, std::min(change, promise.first));
   return promise;
-}
-
-Loss loss_of(unsigned way, std::mt19937_64& random) {
-  const auto chance = [&] { return static_cast<unsigned>(16 + random() % 225); };
-  switch (way) {
-    case 0:
-      return {};
-    case 1:
-      return {.write_chance = 256, .name_chance = 256};
-    case 2:
-      return {.name_chance = 256};
-    case 3:
-      return {.write_chance = 256};
-    case 4:
-      return {.write_chance = chance(), .name_chance = chance()};
-    case 5:
-      return {.writes = Loss::Writes::torn, .write_chance = chance(), .name_chance = chance()};
-    case 6:
-      return {.writes = Loss::Writes::last, .names_in_order = true};
-    default:
-      return {.writes = Loss::Writes::first, .names_in_order = true};
-  }
 }
 
 // In words; empty when the database in `folder` is one of the promised worlds, which it then is in
