@@ -80,7 +80,7 @@ if [ -z "$quick" ]; then
     xargs -0 clang-format --dry-run -Werror
 
   say "tortures, short"
-  tortures crash model damage power
+  tortures crash model damage power fault
 
   scripts/test-consumers.sh
 

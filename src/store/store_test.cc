@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <map>
@@ -522,6 +523,15 @@ TEST(Store, ATurnedBitInAPayloadOrInItsKeyIsCorruptionAndNotAnAbsentPayload) {
         store->read([](const Reading& reading) { return reading.payload(1, 7).status(); });
     EXPECT_EQ(status.code(), Code::corruption) << "byte " << at << ": " << status.message();
   }
+}
+
+TEST(Store, WhatLmdbRefusesSaysWhoseMoveItIs) {
+  EXPECT_EQ(status_of_lmdb(MDB_MAP_FULL).code(), Code::storage_full);
+  EXPECT_EQ(status_of_lmdb(MDB_TXN_FULL).code(), Code::storage_full);
+  EXPECT_EQ(status_of_lmdb(MDB_READERS_FULL).code(), Code::busy);
+  EXPECT_EQ(status_of_lmdb(MDB_PANIC).code(), Code::io_error);
+  EXPECT_EQ(status_of_lmdb(ENOSPC).code(), Code::storage_full);
+  EXPECT_EQ(status_of_lmdb(ENOMEM).code(), Code::out_of_memory);
 }
 
 TEST(Store, AnotherProgramsEnvironmentIsIncompatible) {
