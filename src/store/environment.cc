@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -48,6 +49,14 @@ Bytes bytes_of(const MDB_val& val) noexcept {
 
 bool is_map_full(Status status) noexcept {
   return status.text() == kMapFull;
+}
+
+// What an open looks at: these tables are walked by it, also in a large store.
+constexpr std::array kTablesOfOpen = {Table::meta, Table::collections, Table::counters, Table::log,
+                                      Table::dropped};
+
+bool is_of_open(Table table) noexcept {
+  return std::find(kTablesOfOpen.begin(), kTablesOfOpen.end(), table) != kTablesOfOpen.end();
 }
 
 // What stands behind the values of a table.
@@ -188,7 +197,30 @@ Status status_of_lmdb(int error) noexcept {
 
 // -- Transaction ----------------------------------------------------------------------------------
 
+// A value with pages of its own begins behind a page's header, where no other value does. What is
+// not in the map was written by this transaction.
+Status Pages::check(Bytes value) const noexcept {
+  if (map == nullptr) return Status();
+  const auto at =
+      reinterpret_cast<std::uintptr_t>(value.data()) - reinterpret_cast<std::uintptr_t>(map);
+  if (at >= bytes || at % page_bytes != kPageHeaderBytes) return Status();
+  const std::uint64_t page = at / page_bytes;
+  if (is_header_of(map + page * page_bytes, page, page_bytes, value.size())) return Status();
+  return Status(Code::corruption, "page {b} of store/data.mdb is damaged", 0, page);
+}
+
+Status Transaction::walk(Extent extent) const noexcept {
+  return unwalked_ == nullptr ? Status() : unwalked_->walk(extent);
+}
+
+// Before LMDB is asked for a row of the table.
+Status Transaction::touch(Table table) const noexcept {
+  return unwalked_ == nullptr || is_of_open(table) ? Status() : unwalked_->walk(Extent::tables);
+}
+
 Result<Bytes> Transaction::get(Table table, Bytes key) const noexcept {
+  const Status touched = touch(table);
+  if (!touched.ok()) return touched;
   MDB_val k = val_of(key);
   MDB_val v = {};
   const int error = mdb_get(txn_, tables_[static_cast<std::size_t>(table)], &k, &v);
@@ -197,6 +229,8 @@ Result<Bytes> Transaction::get(Table table, Bytes key) const noexcept {
     if (!status.ok()) return status;
   }
   if (error != 0) return status_of_lmdb(error);
+  const Status status = pages_.check(bytes_of(v));
+  if (!status.ok()) return status;
   return without_sum(table, version_, key, bytes_of(v));
 }
 
@@ -232,7 +266,15 @@ Result<Transaction::Room> Transaction::reserve(Table table, Bytes key, std::size
   int error = mdb_put(txn_, dbi, &k, &v, MDB_RESERVE | MDB_NOOVERWRITE);
   if (error == 0) return Room{static_cast<std::byte*>(v.mv_data), true};
   if (error != MDB_KEYEXIST) return status_of_lmdb(error);
+  const Status status = pages_.check(bytes_of(v));
+  if (!status.ok()) return status;
   k = val_of(key);
+  // Where the transaction has written the value before, LMDB would leave a shorter one the pages
+  // that it had: then nothing but their header would say how many they are.
+  if (pages_of_value(size) < pages_of_value(v.mv_size)) {
+    error = mdb_del(txn_, dbi, &k, nullptr);
+    if (error != 0) return status_of_lmdb(error);
+  }
   v = {size, nullptr};
   error = mdb_put(txn_, dbi, &k, &v, MDB_RESERVE);
   if (error != 0) return status_of_lmdb(error);
@@ -241,7 +283,14 @@ Result<Transaction::Room> Transaction::reserve(Table table, Bytes key, std::size
 
 Result<bool> Transaction::remove(Table table, Bytes key) noexcept {
   MDB_val k = val_of(key);
-  const int error = mdb_del(txn_, tables_[static_cast<std::size_t>(table)], &k, nullptr);
+  MDB_val v = {};
+  const unsigned dbi = tables_[static_cast<std::size_t>(table)];
+  int error = pages_.map == nullptr ? 0 : mdb_get(txn_, dbi, &k, &v);
+  if (error == 0) {
+    const Status status = pages_.check(bytes_of(v));
+    if (!status.ok()) return status;
+    error = mdb_del(txn_, dbi, &k, nullptr);
+  }
   if (error == MDB_NOTFOUND) return false;
   if (error != 0) return status_of_lmdb(error);
   return true;
@@ -253,10 +302,18 @@ std::uint32_t Transaction::value_bytes_of_page() const noexcept {
   return shape.ms_psize - kPageHeaderBytes;
 }
 
+// If it has pages of its own.
+std::uint64_t Transaction::pages_of_value(std::size_t bytes) const noexcept {
+  const std::size_t page_bytes = kPageHeaderBytes + value_bytes_of_page();
+  return (kPageHeaderBytes + bytes + page_bytes - 1) / page_bytes;
+}
+
 // -- Cursor ---------------------------------------------------------------------------------------
 
 Cursor::Cursor(const Transaction& transaction, Table table) noexcept
-    : table_(table), version_(transaction.version_) {
+    : table_(table), version_(transaction.version_), pages_(transaction.pages_) {
+  status_ = transaction.touch(table);
+  if (!status_.ok()) return;
   status_ = status_of_lmdb(mdb_cursor_open(
       transaction.txn_, transaction.tables_[static_cast<std::size_t>(table)], &cursor_));
 }
@@ -280,6 +337,8 @@ bool Cursor::move(Bytes from, int how) noexcept {
 }
 
 Result<Bytes> Cursor::value() const noexcept {
+  const Status status = pages_.check(value_);
+  if (!status.ok()) return status;
   return without_sum(table_, version_, key_, value_);
 }
 
@@ -299,6 +358,8 @@ bool Cursor::starts_with(Bytes prefix) const noexcept {
 }
 
 Status Cursor::remove() noexcept {
+  const Status status = pages_.check(value_);
+  if (!status.ok()) return status;
   return status_of_lmdb(mdb_cursor_del(cursor_, 0));
 }
 
@@ -326,7 +387,8 @@ Status Environment::create(const std::filesystem::path& folder) {
 Result<std::unique_ptr<Environment>> Environment::open(const std::filesystem::path& folder,
                                                        const EnvironmentOptions& options) {
   std::unique_ptr<Environment> environment(new Environment(folder, options));
-  // While others write, plain reads of the file would meet a page that is being written.
+  // While others write, plain reads without a reader's protection would meet a page that is being
+  // written: what the first process to open has walked is walked, the rest at the first touch.
   const Status status = environment->start(options.alone || options.blind);
   if (!status.ok()) return status;
   if (options.alone && !options.read_only) environment->remove_leftovers();
@@ -357,8 +419,12 @@ Status Environment::start(bool survey_first) const {
     if (!kept.ok()) return kept.error();
     is_unsynced = *kept && !options_.read_only;
     if (survey_first) {
-      const Status status = survey(fd.get());
-      if (!status.ok()) return status;
+      std::array<const char*, kTablesOfOpen.size()> names;
+      std::transform(kTablesOfOpen.begin(), kTablesOfOpen.end(), names.begin(),
+                     [](Table table) { return kTableNames[static_cast<std::size_t>(table)]; });
+      const Result<Extent> walked = survey(fd.get(), options_.bytes_walked_whole, names);
+      if (!walked.ok()) return walked.error();
+      first_touch_.set(*walked);
     }
   }
   Status status = start_map(false);
@@ -468,6 +534,7 @@ void Environment::stop() const noexcept {
   if (kept_ != nullptr) mdb_txn_abort(std::exchange(kept_, nullptr));
   mdb_env_close(env_);
   env_ = nullptr;
+  map_.store(nullptr, std::memory_order_relaxed);
 }
 
 void Environment::close() noexcept {
@@ -504,6 +571,32 @@ int Environment::begin_read(MDB_txn** txn) const noexcept {
   const int error = mdb_txn_renew(*txn);
   if (error != 0) mdb_txn_abort(std::exchange(*txn, nullptr));
   return error;
+}
+
+// The same, and the root that the reader sees. Two commits by another process later another root is
+// in its place, or half of one: it is ours for certain when a reader that begins after we have read
+// it still gets the same transaction, as who writes to the place begins after the one in between.
+int Environment::begin_read(MDB_txn** txn, Root& root) const noexcept {
+  int error = begin_read(txn);
+  if (error != 0) return error;
+  int fd = -1;
+  MDB_stat shape = {};
+  mdb_env_get_fd(env_, &fd);
+  mdb_env_stat(env_, &shape);
+  for (;;) {
+    const std::size_t number = mdb_txn_id(*txn);
+    const Result<Root> found = read_root(fd, shape.ms_psize, number);
+    mdb_txn_reset(*txn);
+    error = mdb_txn_renew(*txn);
+    const bool is_same = error == 0 && mdb_txn_id(*txn) == number;
+    if (error == 0 && !is_same) continue;
+    if (is_same && found.ok()) root = *found;
+    if (is_same && !found.ok()) {
+      error = found.error().code() == Code::not_found ? MDB_CORRUPTED : EIO;
+    }
+    if (error != 0) mdb_txn_abort(std::exchange(*txn, nullptr));
+    return error;
+  }
 }
 
 // Under write_mutex_.
@@ -550,12 +643,20 @@ Status Environment::enter(std::shared_lock<std::shared_mutex>& map) const noexce
 }
 
 Status Environment::read(FunctionRef<Status(const Transaction&)> work) const {
+  return read_to(Extent::tables, work);
+}
+
+// Whatever of the store is not walked as far as `extent` can be walked by `work`.
+Status Environment::read_to(Extent extent, FunctionRef<Status(const Transaction&)> work) const {
   std::shared_lock<std::shared_mutex> map;
   MDB_txn* txn = nullptr;
+  Unwalked unwalked{first_touch_, -1, {}};
+  bool is_walked = false;
   for (;;) {
     const Status entered = enter(map);
     if (!entered.ok()) return entered;
-    const int error = begin_read(&txn);
+    is_walked = first_touch_.has(extent);
+    const int error = is_walked ? begin_read(&txn) : begin_read(&txn, unwalked.root);
     if (error == 0) break;
     if (error != MDB_MAP_RESIZED) return status_of_lmdb(error);
     map.unlock();
@@ -570,11 +671,47 @@ Status Environment::read(FunctionRef<Status(const Transaction&)> work) const {
     MDB_txn* txn;
     ~End() { environment.end_read(txn); }
   } end{*this, txn};
-  return work(Transaction(txn, tables_, format_.version));
+  Transaction transaction(txn, tables_, format_.version);
+  if (!is_walked) {
+    mdb_env_get_fd(env_, &unwalked.fd);
+    transaction.unwalked_ = &unwalked;
+  }
+  transaction.pages_ = pages_in_map(txn);
+  return work(transaction);
+}
+
+Status Environment::walk(Extent extent) const {
+  if (first_touch_.has(extent)) return Status();
+  return read_to(extent, [&](const Transaction& transaction) { return transaction.walk(extent); });
+}
+
+// For a transaction that has written nothing yet. The main table was walked, so its page has the
+// number that it says; and pages are not longer than the machine's, or every header would have been
+// read.
+Pages Environment::pages_in_map(MDB_txn* txn) const noexcept {
+  if (first_touch_.has(Extent::everything)) return {};
+  MDB_stat shape = {};
+  mdb_env_stat(env_, &shape);
+  const std::byte* map = map_.load(std::memory_order_relaxed);
+  if (map == nullptr) {
+    constexpr unsigned kMainTable = 1;
+    MDB_val key = val_of(store::bytes_of(kTableNames[0]));
+    MDB_val value = {};
+    if (mdb_get(txn, kMainTable, &key, &value) != 0) return {};
+    const auto* at = static_cast<const std::byte*>(value.mv_data);
+    at -= reinterpret_cast<std::uintptr_t>(at) % shape.ms_psize;
+    std::uint64_t number = 0;
+    std::memcpy(&number, at, sizeof number);
+    map = at - number * shape.ms_psize;
+    map_.store(map, std::memory_order_relaxed);
+  }
+  return {map, map_bytes_, shape.ms_psize};
 }
 
 Status Environment::write(FunctionRef<Status(Transaction&)> work) {
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
+  const Status walked = walk(Extent::tables);
+  if (!walked.ok()) return walked;
   const std::lock_guard writing(write_mutex_);
   for (;;) {
     Status status = reopen();
@@ -593,6 +730,7 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
     }
     const std::size_t number = mdb_txn_id(open.txn);
     Transaction transaction(open.txn, tables_, format_.version);
+    transaction.pages_ = pages_in_map(open.txn);
     status = work(transaction);
     if (status.ok()) {
       error = mdb_txn_commit(std::exchange(open.txn, nullptr));
@@ -714,6 +852,7 @@ Status Environment::move_map(std::uint64_t larger) const noexcept {
     ::munmap(probe, larger - map_bytes_);
   }
   const int error = mdb_env_set_mapsize(env_, larger);
+  map_.store(nullptr, std::memory_order_relaxed);
   if (error != 0) {
     // Somebody took the space in between, and LMDB has no map at all now, though it does not know:
     // the next call opens it anew.
@@ -750,7 +889,10 @@ Result<std::uint64_t> Environment::last_transaction() const noexcept {
 
 // -- copies ---------------------------------------------------------------------------------------
 
+// LMDB copies as many pages as a value's header says: every one is looked at before.
 Status Environment::copy_to(const std::filesystem::path& file) const {
+  const Status walked = walk(Extent::everything);
+  if (!walked.ok()) return walked;
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0) return status_of_errno(errno, "cannot make the copy: {e}");
   int error = MDB_MAP_RESIZED;
@@ -782,6 +924,8 @@ Status Environment::compact() {
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
   const std::filesystem::path current = folder_ / "data.mdb";
   const std::filesystem::path smaller = folder_ / kCompacted;
+  const Status walked = walk(Extent::everything);  // a read: not with the locks that follow
+  if (!walked.ok()) return walked;
   const std::lock_guard writing(write_mutex_);
   ::unlink(smaller.c_str());  // left by one that failed, and could not be removed
   Status status = reopen();
@@ -814,6 +958,8 @@ Status Environment::compact() {
 Result<EnvironmentStats> Environment::stats() const {
   EnvironmentStats stats;
   const Status status = read([&](const Transaction& transaction) {
+    const Status walked = transaction.walk(Extent::tables);
+    if (!walked.ok()) return walked;
     MDB_envinfo info = {};
     MDB_stat shape = {};
     int fd = -1;

@@ -25,6 +25,10 @@
 // and opened again, at once or, when that fails too, by the calls that come later: reads and writes
 // go on as soon as the cause is gone.
 //
+// LMDB trusts its file, so every page is walked before LMDB meets it: of a small store when it is
+// opened, of a large one when a table is first touched (survey.h, first_touch.h). Until then no
+// write is begun; a store that turns out to be damaged is read as far as it can be and not written.
+//
 // Durability (a decision of open):
 //   commit     LMDB's own: the pages are synced, then the root is written through to the device.
 //   interval   the pages are synced at every commit, the root is not (MDB_NOMETASYNC): a root that
@@ -50,6 +54,7 @@
 #include <vector>
 
 #include "skerry/status.h"
+#include "store/first_touch.h"
 #include "store/schema.h"
 
 struct MDB_env;
@@ -60,6 +65,27 @@ namespace skerry::store {
 
 // What an error number of LMDB means to a caller.
 Status status_of_lmdb(int error) noexcept;
+
+// A reading of a store whose tables may not have been walked yet: what is to be walked when one of
+// them is touched (first_touch.h).
+struct Unwalked {
+  FirstTouch& store;
+  int fd;
+  Root root;  // of the reading
+
+  Status walk(Extent extent) const noexcept { return store.walk(fd, root, extent); }
+};
+
+// The store's pages in memory, while the headers of its long values are unread. LMDB believes them
+// when it frees a value, so they are looked at when the value is met.
+struct Pages {
+  const std::byte* map = nullptr;  // null: every header was read
+  std::uint64_t bytes = 0;
+  std::size_t page_bytes = 0;
+
+  // corruption when the value has pages of its own in the map, and their header is another's.
+  Status check(Bytes value) const noexcept;
+};
 
 // A reader's snapshot, or one write. Bytes that it hands out are LMDB's own pages: good until the
 // transaction ends or writes again.
@@ -94,14 +120,19 @@ class Transaction {
  private:
   friend class Cursor;
   friend class Environment;
+  Status touch(Table table) const noexcept;
+  Status walk(Extent extent) const noexcept;
   Status check_around(Table table, Bytes key) const noexcept;
+  std::uint64_t pages_of_value(std::size_t bytes) const noexcept;
 
   Transaction(MDB_txn* txn, const unsigned* tables, std::uint32_t version) noexcept
       : txn_(txn), tables_(tables), version_(version) {}
 
   MDB_txn* txn_;
-  const unsigned* tables_;  // LMDB's numbers for the tables, by Table
-  std::uint32_t version_;   // of the store: version 1 had no checksums
+  const unsigned* tables_;              // LMDB's numbers for the tables, by Table
+  std::uint32_t version_;               // of the store: version 1 had no checksums
+  const Unwalked* unwalked_ = nullptr;  // null: all tables were walked
+  Pages pages_;
 };
 
 // Walks a table in the order of its keys. Must not outlive its transaction.
@@ -137,6 +168,7 @@ class Cursor {
 
   Table table_;
   std::uint32_t version_;
+  Pages pages_;
   MDB_cursor* cursor_ = nullptr;
   Bytes key_;
   Bytes value_;  // with its checksum
@@ -148,11 +180,13 @@ struct EnvironmentOptions {
   Durability durability = Durability::commit;
   std::uint64_t map_bytes = 1ULL << 30;
   std::uint32_t max_readers = 1024;  // the first process to open decides for all
-  // Nobody else has the store open: its pages are surveyed first (survey.h).
+  // Nobody else has the store open: its pages are surveyed before LMDB sees it (survey.h).
   bool alone = true;
   // read_only without a place in the table of readers, for a folder that cannot be written. Only
   // while nobody has the store open for writing.
   bool blind = false;
+  // A store of at most so many bytes is walked whole when it is opened.
+  std::uint64_t bytes_walked_whole = 64 << 20;
   std::uint32_t version = kVersion;  // of the store's format: the upgrade reads older ones
 };
 
@@ -216,6 +250,9 @@ class Environment {
 
   // Reopening changes nothing that a caller can see: const, as a read may be what finds the need.
   Status start(bool survey_first) const;
+  Status read_to(Extent extent, FunctionRef<Status(const Transaction&)> work) const;
+  Status walk(Extent extent) const;
+  Pages pages_in_map(MDB_txn* txn) const noexcept;
   Status start_map(bool make_tables) const;
   Status open_tables(bool make) const noexcept;
   void stop() const noexcept;
@@ -230,6 +267,7 @@ class Environment {
   Status adopt_map() const noexcept;
   int begin_write(MDB_txn** txn) const noexcept;
   int begin_read(MDB_txn** txn) const noexcept;
+  int begin_read(MDB_txn** txn, Root& root) const noexcept;
   bool clear_stale_readers() const noexcept;
   void end_read(MDB_txn* txn) const noexcept;
   Status commit_failure(int error, std::size_t transaction) noexcept;
@@ -248,6 +286,9 @@ class Environment {
   mutable std::uint64_t map_bytes_ = 0;
   mutable Format format_;
   bool closed_ = false;
+
+  mutable FirstTouch first_touch_;
+  mutable std::atomic<const std::byte*> map_{nullptr};  // where it is; null: not asked yet
 
   // Durability::none, under write_mutex_: the snapshot that power loss goes back to. Null: all is
   // synced.

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,9 +19,6 @@
 
 namespace skerry::store {
 namespace {
-
-// Stores up to this size are walked at every open.
-constexpr std::uint64_t kBytesAlwaysWalked = 64 << 20;
 
 constexpr std::size_t kHeaderBytes = 16;  // of a page
 constexpr std::size_t kNodeBytes = 8;     // of a node, before its key
@@ -40,6 +38,7 @@ constexpr unsigned kTableFlagsKnown = 0x7F;  // what makes a table another than 
 constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 47;
 constexpr std::size_t kDepthMax = 32;  // LMDB's own
+static_assert(kMetaBytes == sizeof(Root::meta));
 
 using Bytes = std::span<const std::byte>;
 
@@ -55,21 +54,51 @@ Status damaged(std::uint64_t page) noexcept {
   return Status(Code::corruption, "page {b} of store/data.mdb is damaged", 0, page);
 }
 
+// Pages of a value that has pages of its own.
+std::uint64_t pages_of(std::uint64_t value_bytes, std::size_t page_bytes) noexcept {
+  return (kHeaderBytes + value_bytes + page_bytes - 1) / page_bytes;
+}
+
+std::uint64_t pages_held(const std::byte* header) noexcept {
+  return number_at<std::uint32_t>(header + 12);
+}
+
+bool is_header(const std::byte* header, std::uint64_t number, std::uint64_t pages) noexcept {
+  return number_at<std::uint64_t>(header) == number &&
+         number_at<std::uint16_t>(header + 10) == kOverflow && pages_held(header) == pages;
+}
+
+std::uint64_t transaction_of(const Root& root) noexcept {
+  return number_at<std::uint64_t>(root.meta.data() + kMetaBytes - 8);
+}
+
 // Which tables a table's values may be: the main one holds tables, the others rows.
 enum class Kind { free_pages, main, rows };
 
 class Walk {
  public:
-  // `last` is the last page that the file's root counts as used; `pages` are whole in the file.
-  Walk(int fd, std::size_t page_bytes, std::uint64_t pages, std::uint64_t last)
+  // `pages` are whole in the file. To `opening`: with the tables of these names.
+  Walk(int fd, std::uint64_t pages, const Root& root, Extent extent,
+       std::span<const char* const> names)
       : fd_(fd),
-        page_bytes_(page_bytes),
+        root_(root.meta.data()),
+        page_bytes_(number_at<std::uint32_t>(root_ + 24)),
         pages_(pages),
-        last_(last),
+        last_(number_at<std::uint64_t>(root_ + kMetaBytes - 16)),
+        extent_(extent),
+        names_(names),
         met_(std::max<std::uint64_t>(pages, kMetaPages)) {
     met_[0] = met_[1] = true;
   }
 
+  Status go() {
+    Status status;
+    if (extent_ != Extent::opening) status = table(root_ + 24, Kind::free_pages);
+    if (status.ok()) status = table(root_ + 24 + kTableBytes, Kind::main);
+    return status.ok() ? free_pages() : status;
+  }
+
+ private:
   Status table(const std::byte* table, Kind kind) {
     const unsigned flags = number_at<std::uint16_t>(table + 4) & kTableFlagsKnown;
     if (flags != (kind == Kind::free_pages ? kNumbersAsKeys : 0)) {
@@ -89,6 +118,12 @@ class Walk {
     return status;
   }
 
+  // Of the main table's.
+  bool is_walked(std::string_view name) const noexcept {
+    return extent_ != Extent::opening ||
+           std::find(names_.begin(), names_.end(), name) != names_.end();
+  }
+
   // After the tables: no page is free and in use, or free twice. LMDB would write over it. Free
   // pages may lie behind the end of the file.
   Status free_pages() {
@@ -101,7 +136,6 @@ class Walk {
     return Status();
   }
 
- private:
   // False when it was met before. What is not in the file is found missing when it is read.
   bool meet(std::uint64_t page) {
     if (page >= pages_) return true;
@@ -217,6 +251,8 @@ class Walk {
     const std::byte* value = node + kNodeBytes + number_at<std::uint16_t>(node + 6);
     if (kind_ == Kind::main && (flags & kTableValue) != 0) {
       if (flags != kTableValue || size != kTableBytes) return damaged(number);
+      const auto* name = reinterpret_cast<const char*>(node + kNodeBytes);
+      if (!is_walked({name, number_at<std::uint16_t>(node + 6)})) return Status();
       std::array<std::byte, kTableBytes> copy;
       std::memcpy(copy.data(), value, kTableBytes);
       return table(copy.data(), Kind::rows);
@@ -227,14 +263,16 @@ class Walk {
   }
 
   Status overflow(std::uint64_t number, std::uint64_t size) {
-    std::array<std::byte, kHeaderBytes> header;
-    Status status = read(number, 0, header.data(), header.size());
-    if (!status.ok()) return status;
-    const std::uint64_t pages = number_at<std::uint32_t>(header.data() + 12);
-    if (number_at<std::uint64_t>(header.data()) != number ||
-        number_at<std::uint16_t>(header.data() + 10) != kOverflow ||
-        pages * page_bytes_ < kHeaderBytes + size) {
-      return damaged(number);
+    std::uint64_t pages = pages_of(size, page_bytes_);
+    const bool is_list = kind_ == Kind::free_pages;
+    if (is_list || extent_ == Extent::everything) {
+      std::array<std::byte, kHeaderBytes> header;
+      const Status status = read(number, 0, header.data(), header.size());
+      if (!status.ok()) return status;
+      // LMDB leaves a value that was written twice in one transaction the pages that it had.
+      const std::uint64_t held = std::max(pages, pages_held(header.data()));
+      if (!is_header(header.data(), number, held)) return damaged(number);
+      pages = held;
     }
     if (number >= pages_ || pages > pages_ - number) {
       return Status(Code::corruption, "store/data.mdb is cut short: page {b} is missing", 0,
@@ -243,9 +281,9 @@ class Walk {
     for (std::uint64_t page = number; page < number + pages; ++page) {
       if (!meet(page)) return damaged(page);
     }
-    if (kind_ != Kind::free_pages) return status;
+    if (!is_list) return Status();
     std::vector<std::byte> list(size);
-    status = read(number, kHeaderBytes, list.data(), list.size());
+    const Status status = read(number, kHeaderBytes, list.data(), list.size());
     return status.ok() ? list_of_free(list, number) : status;
   }
 
@@ -264,10 +302,13 @@ class Walk {
     return Status();
   }
 
-  int fd_;
-  std::size_t page_bytes_;
-  std::uint64_t pages_;
-  std::uint64_t last_;
+  const int fd_;
+  const std::byte* const root_;
+  const std::size_t page_bytes_;
+  const std::uint64_t pages_;  // of the file
+  const std::uint64_t last_;   // that the root counts as used
+  const Extent extent_;
+  const std::span<const char* const> names_;
   std::vector<bool> met_;  // by page
   std::vector<std::uint64_t> free_;
 
@@ -282,52 +323,98 @@ class Walk {
   std::size_t rooms_used_ = 0;
 };
 
-}  // namespace
+// Whether the root's own numbers can be followed.
+bool is_lawful(const Root& root, std::size_t page_bytes) noexcept {
+  const auto last = number_at<std::uint64_t>(root.meta.data() + kMetaBytes - 16);
+  return number_at<std::uint32_t>(root.meta.data() + 24) == page_bytes && last >= kMetaPages - 1 &&
+         last < kFileBytesMax / page_bytes;
+}
 
-Status survey(int fd) {
+// Of a store with longer pages than the machine's nobody can tell where in the map a page begins
+// (environment.cc does, to look at headers): it is walked whole.
+bool is_foreign(std::size_t page_bytes) noexcept {
+  return page_bytes > static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+Result<std::uint64_t> bytes_of_file(int fd) noexcept {
   struct stat file = {};
   if (::fstat(fd, &file) != 0) return status_of_errno(errno, "cannot look at the store: {e}");
-  const auto file_bytes = static_cast<std::uint64_t>(file.st_size);
+  return static_cast<std::uint64_t>(file.st_size);
+}
+
+// The record on meta page `page`; not_found when the file ends before it.
+Result<Root> read_meta(int fd, std::size_t page_bytes, std::size_t page) noexcept {
+  Root root;
+  const auto at = static_cast<off_t>(page * page_bytes + kHeaderBytes);
+  const ssize_t got = ::pread(fd, root.meta.data(), kMetaBytes, at);
+  if (got < 0) return status_of_errno(errno, "cannot read the store: {e}");
+  if (static_cast<std::size_t>(got) != kMetaBytes) return Status(Code::not_found, "no such root");
+  return root;
+}
+
+}  // namespace
+
+bool is_header_of(const std::byte* header, std::uint64_t number, std::size_t page_bytes,
+                  std::uint64_t value_bytes) noexcept {
+  return is_header(header, number, pages_of(value_bytes, page_bytes));
+}
+
+Result<Root> read_root(int fd, std::size_t page_bytes, std::uint64_t number) {
+  const Result<Root> root = read_meta(fd, page_bytes, number % kMetaPages);
+  if (root.ok() && transaction_of(*root) != number) return Status(Code::not_found, "no such root");
+  return root;
+}
+
+Result<Extent> survey(int fd, std::uint64_t bytes_whole, std::span<const char* const> names) {
+  const Result<std::uint64_t> file_bytes = bytes_of_file(fd);
+  if (!file_bytes.ok()) return file_bytes.error();
 
   // Of two metas the one of the later transaction counts; LMDB judges a file without.
-  std::array<std::array<std::byte, kMetaBytes>, 2> metas;
+  std::array<Root, kMetaPages> roots;
   std::size_t page_bytes = 0;
-  for (std::size_t i = 0; i < 2; ++i) {
-    const auto at = static_cast<off_t>(i * page_bytes + kHeaderBytes);
-    const ssize_t got = ::pread(fd, metas[i].data(), kMetaBytes, at);
-    if (got < 0) return status_of_errno(errno, "cannot read the store: {e}");
-    if (got != static_cast<ssize_t>(kMetaBytes) ||
-        number_at<std::uint32_t>(metas[i].data()) != kMagic ||
-        number_at<std::uint32_t>(metas[i].data() + 4) != kVersion) {
-      return Status();
+  for (std::size_t i = 0; i < kMetaPages; ++i) {
+    const Result<Root> root = read_meta(fd, page_bytes, i);
+    if (!root.ok() && root.error().code() != Code::not_found) return root.error();
+    if (!root.ok() || number_at<std::uint32_t>(root->meta.data()) != kMagic ||
+        number_at<std::uint32_t>(root->meta.data() + 4) != kVersion) {
+      return Extent::everything;
     }
-    if (i == 0) page_bytes = number_at<std::uint32_t>(metas[0].data() + 24);
+    roots[i] = *root;
+    if (i == 0) page_bytes = number_at<std::uint32_t>(root->meta.data() + 24);
     if (page_bytes < 512 || page_bytes > 65536 || (page_bytes & (page_bytes - 1)) != 0) {
       return damaged(0);
     }
   }
-  if (number_at<std::uint32_t>(metas[1].data() + 24) != page_bytes) return damaged(1);
-  const auto transaction = [&](std::size_t i) {
-    return number_at<std::uint64_t>(metas[i].data() + kMetaBytes - 8);
-  };
   // LMDB writes the two by turns. Were one of the numbers another, it would believe the older root.
-  const std::uint64_t newest = std::max(transaction(0), transaction(1));
-  const std::uint64_t before = std::min(transaction(0), transaction(1));
+  const std::uint64_t newest = std::max(transaction_of(roots[0]), transaction_of(roots[1]));
+  const std::uint64_t before = std::min(transaction_of(roots[0]), transaction_of(roots[1]));
   if (newest != before + 1 && newest != 0) {
     return Status(Code::corruption, "the two roots of store/data.mdb do not follow each other");
   }
-  if (newest != 0 && transaction(newest % 2) != newest) return damaged(newest % 2);
+  const Root& root = roots[newest % kMetaPages];
+  if (transaction_of(root) != newest || !is_lawful(root, page_bytes)) {
+    return damaged(newest % kMetaPages);
+  }
+  if (number_at<std::uint32_t>(roots[1].meta.data() + 24) != page_bytes) return damaged(1);
 
-  const std::byte* meta = metas[newest % 2].data();
-  const auto last = number_at<std::uint64_t>(meta + kMetaBytes - 16);
-  const std::uint64_t pages = file_bytes / page_bytes;
-  if (last < kMetaPages - 1 || last >= kFileBytesMax / page_bytes) return damaged(newest % 2);
-  if (last < pages && file_bytes > kBytesAlwaysWalked) return Status();
+  const bool is_whole = *file_bytes <= bytes_whole || is_foreign(page_bytes);
+  const Extent extent = is_whole ? Extent::everything : Extent::opening;
+  const Status status = Walk(fd, *file_bytes / page_bytes, root, extent, names).go();
+  if (!status.ok()) return status;
+  return extent;
+}
 
-  Walk walk(fd, page_bytes, pages, last);
-  Status status = walk.table(meta + 24, Kind::free_pages);
-  if (status.ok()) status = walk.table(meta + 24 + kTableBytes, Kind::main);
-  return status.ok() ? walk.free_pages() : status;
+Result<Extent> survey(int fd, const Root& root, Extent extent) {
+  const auto page_bytes = number_at<std::uint32_t>(root.meta.data() + 24);
+  if (page_bytes < 512 || !is_lawful(root, page_bytes)) {
+    return damaged(transaction_of(root) % kMetaPages);
+  }
+  const Result<std::uint64_t> file_bytes = bytes_of_file(fd);
+  if (!file_bytes.ok()) return file_bytes.error();
+  if (is_foreign(page_bytes)) extent = Extent::everything;
+  const Status status = Walk(fd, *file_bytes / page_bytes, root, extent, {}).go();
+  if (!status.ok()) return status;
+  return extent;
 }
 
 }  // namespace skerry::store
