@@ -83,6 +83,23 @@ Result<Bytes> without_sum(Table table, std::uint32_t version, Bytes key, Bytes v
                 static_cast<std::uint64_t>(table));
 }
 
+using Signatures = std::array<std::byte, kSignaturesKept * sizeof(std::uint64_t)>;
+
+std::size_t place_of_signature(std::uint64_t transaction) noexcept {
+  return transaction % kSignaturesKept * sizeof(std::uint64_t);
+}
+
+// Zeroes when there are none yet.
+Status read_signatures(const Transaction& transaction, Signatures& signatures) noexcept {
+  const Result<Bytes> found = transaction.get(Table::counters, CollectionKey(kSignatures));
+  if (!found.ok()) return found.error().code() == Code::not_found ? Status() : found.error();
+  if (found->size() != signatures.size()) {
+    return Status(Code::corruption, "the signatures of the store's commits are damaged");
+  }
+  std::memcpy(signatures.data(), found->data(), signatures.size());
+  return Status();
+}
+
 // Of the format's record, which was read with whatever stands behind it. A newer version may have
 // another length.
 bool is_whole(Bytes bytes, const Format& format) noexcept {
@@ -259,6 +276,7 @@ void Transaction::seal(Table table, Bytes key, const Room& room, std::size_t siz
 }
 
 Result<Transaction::Room> Transaction::reserve(Table table, Bytes key, std::size_t size) noexcept {
+  has_written_ = true;
   size += sum_bytes(table, version_);
   MDB_val k = val_of(key);
   MDB_val v = {size, nullptr};
@@ -293,6 +311,7 @@ Result<bool> Transaction::remove(Table table, Bytes key) noexcept {
   }
   if (error == MDB_NOTFOUND) return false;
   if (error != 0) return status_of_lmdb(error);
+  has_written_ = true;
   return true;
 }
 
@@ -311,7 +330,7 @@ std::uint64_t Transaction::pages_of_value(std::size_t bytes) const noexcept {
 // -- Cursor ---------------------------------------------------------------------------------------
 
 Cursor::Cursor(const Transaction& transaction, Table table) noexcept
-    : table_(table), version_(transaction.version_), pages_(transaction.pages_) {
+    : transaction_(transaction), table_(table) {
   status_ = transaction.touch(table);
   if (!status_.ok()) return;
   status_ = status_of_lmdb(mdb_cursor_open(
@@ -337,9 +356,9 @@ bool Cursor::move(Bytes from, int how) noexcept {
 }
 
 Result<Bytes> Cursor::value() const noexcept {
-  const Status status = pages_.check(value_);
+  const Status status = transaction_.pages_.check(value_);
   if (!status.ok()) return status;
-  return without_sum(table_, version_, key_, value_);
+  return without_sum(table_, transaction_.version_, key_, value_);
 }
 
 bool Cursor::seek(Bytes from) noexcept {
@@ -358,8 +377,9 @@ bool Cursor::starts_with(Bytes prefix) const noexcept {
 }
 
 Status Cursor::remove() noexcept {
-  const Status status = pages_.check(value_);
+  const Status status = transaction_.pages_.check(value_);
   if (!status.ok()) return status;
+  transaction_.has_written_ = true;
   return status_of_lmdb(mdb_cursor_del(cursor_, 0));
 }
 
@@ -387,6 +407,10 @@ Status Environment::create(const std::filesystem::path& folder) {
 Result<std::unique_ptr<Environment>> Environment::open(const std::filesystem::path& folder,
                                                        const EnvironmentOptions& options) {
   std::unique_ptr<Environment> environment(new Environment(folder, options));
+  if (!options.read_only && ::getrandom(&environment->token_, sizeof environment->token_, 0) !=
+                                static_cast<ssize_t>(sizeof environment->token_)) {
+    return status_of_errno(errno, "no random numbers: {e}");
+  }
   // While others write, plain reads without a reader's protection would meet a page that is being
   // written: what the first process to open has walked is walked, the rest at the first touch.
   const Status status = environment->start(options.alone || options.blind);
@@ -728,10 +752,11 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
       status = keep_root();
       if (!status.ok()) return status;
     }
-    const std::size_t number = mdb_txn_id(open.txn);
+    const std::uint64_t number = mdb_txn_id(open.txn);
     Transaction transaction(open.txn, tables_, format_.version);
     transaction.pages_ = pages_in_map(open.txn);
     status = work(transaction);
+    if (status.ok() && transaction.has_written_) status = sign(transaction, number, ++token_);
     if (status.ok()) {
       error = mdb_txn_commit(std::exchange(open.txn, nullptr));
       if (error == 0) {
@@ -741,7 +766,7 @@ Status Environment::write(FunctionRef<Status(Transaction&)> work) {
         if (kept_ != nullptr && is_outgrown()) static_cast<void>(let_root_go());
         return status;
       }
-      status = commit_failure(error, number);
+      status = commit_failure(error, number, token_);
       if (status.ok()) return status;
     } else if (open.txn != nullptr) {
       mdb_txn_abort(std::exchange(open.txn, nullptr));
@@ -795,10 +820,19 @@ bool Environment::is_outgrown() const noexcept {
   return info.me_last_pgno + 1 > kept_pages_ + limit;
 }
 
+// The commit of this number will be known by the token.
+Status Environment::sign(Transaction& transaction, std::uint64_t number,
+                         std::uint64_t token) const noexcept {
+  Signatures signatures = {};
+  const Status status = read_signatures(transaction, signatures);
+  if (!status.ok()) return status;
+  put_le(&signatures[place_of_signature(number)], token);
+  return transaction.put(Table::counters, CollectionKey(kSignatures), signatures);
+}
+
 // What a commit that failed means. LMDB refuses everything after it could not write its root:
-// closed and opened again, it goes on from the last root that was written whole. Should that be the
-// failed one after all, it needs only to be synced.
-Status Environment::commit_failure(int error, std::size_t transaction) noexcept {
+// closed and opened again, it goes on from the last root that was written whole.
+Status Environment::commit_failure(int error, std::uint64_t number, std::uint64_t token) noexcept {
   int fd = -1;
   mdb_env_get_fd(env_, &fd);
   const Status status =
@@ -813,12 +847,51 @@ Status Environment::commit_failure(int error, std::size_t transaction) noexcept 
     }
     stop();
   }
-  if (!reopen().ok()) return status;
+  return reopen().ok() ? settle(status, number, token) : status;
+}
+
+// The root of a commit that failed may be there all the same, and needs only to be synced. Or it is
+// there and no transaction sees it: while others have the store open LMDB goes by a number in their
+// lock file, which did not move. Then the next commit of any of them gets the number and its place,
+// and we see to it at once: were all of them killed before, the root would be found by the next
+// open.
+Status Environment::settle(Status failure, std::uint64_t number, std::uint64_t token) noexcept {
+  MDB_txn* probe = nullptr;
+  int error = begin_read(&probe);
+  if (error == MDB_MAP_RESIZED && adopt_map().ok()) error = begin_read(&probe);
+  if (error != 0) return failure;
+  const std::uint64_t last = mdb_txn_id(probe);
+  Signatures signatures = {};
+  const Status read = read_signatures(Transaction(probe, tables_, format_.version), signatures);
+  end_read(probe);
+  if (last >= number + kSignaturesKept) {
+    return Status(Code::io_error, "it is not known whether the write was made");
+  }
+  const auto signature = get_le<std::uint64_t>(&signatures[place_of_signature(number)]);
+  if (read.ok() && last >= number && signature == token) {
+    if (mdb_env_sync(env_, 1) != 0) {
+      return Status(Code::io_error, "the write was made, but may not survive power loss");
+    }
+    commits_.fetch_add(1, std::memory_order_relaxed);
+    return Status();
+  }
   MDB_envinfo info = {};
   mdb_env_info(env_, &info);
-  if (info.me_last_txnid != transaction || mdb_env_sync(env_, 1) != 0) return status;
-  commits_.fetch_add(1, std::memory_order_relaxed);
-  return Status();
+  // When it cannot be hidden now, the next write does it.
+  if (info.me_last_txnid > last) static_cast<void>(hide_root());
+  return failure;
+}
+
+// With a commit of nothing but a signature.
+Status Environment::hide_root() noexcept {
+  MDB_txn* txn = nullptr;
+  const int error = begin_write(&txn);
+  if (error != 0) return status_of_lmdb(error);
+  Transaction transaction(txn, tables_, format_.version);
+  const Status status = sign(transaction, mdb_txn_id(txn), ++token_);
+  if (status.ok()) return status_of_lmdb(mdb_txn_commit(txn));
+  mdb_txn_abort(txn);
+  return status;
 }
 
 // Under write_mutex_, with no write under way.

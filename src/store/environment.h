@@ -23,7 +23,9 @@
 //
 // A root that could not be written leaves LMDB refusing everything. The environment is then closed
 // and opened again, at once or, when that fails too, by the calls that come later: reads and writes
-// go on as soon as the cause is gone.
+// go on as soon as the cause is gone. Whether the root is there after all, and ours, is told by the
+// signature that every write leaves in its transaction (schema.h): another process may have
+// committed meanwhile, under the same number.
 //
 // LMDB trusts its file, so every page is walked before LMDB meets it: of a small store when it is
 // opened, of a large one when a table is first touched (survey.h, first_touch.h). Until then no
@@ -133,6 +135,7 @@ class Transaction {
   std::uint32_t version_;               // of the store: version 1 had no checksums
   const Unwalked* unwalked_ = nullptr;  // null: all tables were walked
   Pages pages_;
+  mutable bool has_written_ = false;  // by a cursor as well
 };
 
 // Walks a table in the order of its keys. Must not outlive its transaction.
@@ -166,9 +169,8 @@ class Cursor {
  private:
   bool move(Bytes from, int how) noexcept;  // an MDB_cursor_op
 
+  const Transaction& transaction_;
   Table table_;
-  std::uint32_t version_;
-  Pages pages_;
   MDB_cursor* cursor_ = nullptr;
   Bytes key_;
   Bytes value_;  // with its checksum
@@ -270,7 +272,10 @@ class Environment {
   int begin_read(MDB_txn** txn, Root& root) const noexcept;
   bool clear_stale_readers() const noexcept;
   void end_read(MDB_txn* txn) const noexcept;
-  Status commit_failure(int error, std::size_t transaction) noexcept;
+  Status sign(Transaction& transaction, std::uint64_t number, std::uint64_t token) const noexcept;
+  Status commit_failure(int error, std::uint64_t number, std::uint64_t token) noexcept;
+  Status settle(Status failure, std::uint64_t number, std::uint64_t token) noexcept;
+  Status hide_root() noexcept;
 
   // Set at construction.
   const std::filesystem::path folder_;
@@ -286,6 +291,9 @@ class Environment {
   mutable std::uint64_t map_bytes_ = 0;
   mutable Format format_;
   bool closed_ = false;
+
+  // Under write_mutex_: the signature of the last write; the first is drawn by chance.
+  std::uint64_t token_ = 0;
 
   mutable FirstTouch first_touch_;
   mutable std::atomic<const std::byte*> map_{nullptr};  // where it is; null: not asked yet

@@ -45,7 +45,10 @@
 //   56  8   zero
 //
 // Counters of collection 0 (no collection has that id) hold only `sequence`: the number of changes
-// in all collections since the store was made. The lengths in the others are set when the
+// in all collections since the store was made. Under collection 2^32 - 1, an id that is not given
+// out either, stand the signatures of the last 32 transactions, u64 each: that of transaction n at
+// n mod 32. A process draws its first by chance and counts on. Before the first write the record
+// is absent. The lengths in the others are set when the
 // collection is made: a page of the heap is a page of LMDB's less its header.
 //
 // A request of n rows takes n sequence numbers and is logged under the last of them. All rows of a
@@ -100,6 +103,8 @@ inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::size_t kFormatBytes = 48;
 inline constexpr std::size_t kCollectionBytes = 64;
 inline constexpr std::size_t kCountersBytes = 64;
+inline constexpr std::uint32_t kSignatures = ~std::uint32_t{0};  // in the place of a collection
+inline constexpr std::size_t kSignaturesKept = 32;
 inline constexpr std::size_t kLogHeadBytes = 8;
 inline constexpr std::size_t kSumBytes = 4;        // behind each value
 inline constexpr std::size_t kNameBytesMax = 255;  // of a collection's name
