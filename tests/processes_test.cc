@@ -58,6 +58,7 @@ DatabaseOptions options_of(std::string_view mode) {
   if (mode == "interval") options.sync_interval_ms = 1;
   if (mode == "durable") options.durability = Durability::commit;
   if (mode == "none") options.durability = Durability::none;
+  if (mode == "imageless") options.use_images = false;
   options.map_bytes = 1 << 18;
   return options;
 }
@@ -115,6 +116,7 @@ class Puppet {
     if (verb == "race") return say(std::to_string(race(it, a, b)));
     if (verb == "stuff") return say(text_of(stuff(it, a, b)));
     if (verb == "batches") return batches(it, a);
+    if (verb == "churn") return say(text_of(churn(it, a)));
     if (verb == "read") return read(it);
     if (verb == "write") return write(it);
     say("what?");
@@ -161,6 +163,18 @@ class Puppet {
       if (!status.ok()) return status;
     }
     return Status();
+  }
+
+  // One commit of so many changes, of ten keys.
+  static Status churn(Collection& it, std::uint64_t changes) {
+    std::vector<Key> keys;
+    std::vector<float> rows;
+    for (std::uint64_t i = 0; i < changes; ++i) {
+      keys.push_back(i % 10);
+      const auto row = vector_of(i);
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+    return it.upsert(keys, MatrixView(rows, kDimension));
   }
 
   // For ever: keys 0 to 7 get the same new value, all in one commit.
@@ -430,6 +444,31 @@ TEST_F(Processes, AFollowerBehindATrimmedLogTakesTheImage) {
   ASSERT_OK(docs->verify());
   EXPECT_EQ(writer.ask("near docs 6000"), "6000");
   EXPECT_EQ(writer.ask("verify docs"), "ok");
+}
+
+TEST_F(Processes, BesideAWriterWithoutImagesAReaderFollowsTheLog) {
+  const Other writer(folder_, "imageless");
+  ASSERT_EQ(writer.ask("make docs"), "ok");
+  Database reader = open("reader");
+  auto docs = reader.open_collection("docs");
+  ASSERT_OK(docs);
+  // Nine times what makes an image due; a save is what the keeper does then.
+  for (std::uint64_t changes = 9'000; changes < 9'010; ++changes) {
+    ASSERT_EQ(writer.ask("churn docs " + number(changes)), "ok");
+    ASSERT_EQ(writer.ask("save docs"), "ok");
+    ASSERT_EQ(value_of(*docs, (changes - 1) % 10), changes - 1);
+    const auto stats = docs->stats();
+    ASSERT_OK(stats);
+    EXPECT_EQ(stats->opened, Opened::created);
+    EXPECT_GE(stats->log_entries, 9'000u);
+    EXPECT_LE(stats->log_entries, 20'000u);
+  }
+  // Farther behind than the log goes back.
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(writer.ask("churn docs 9000"), "ok");
+  ASSERT_EQ(writer.ask("save docs"), "ok");
+  EXPECT_EQ(value_of(*docs, 9), 8'999u);
+  EXPECT_EQ(docs->stats()->opened, Opened::rebuilt_absent);
+  EXPECT_FALSE(fs::exists(folder_ / "images" / "1.image"));
 }
 
 // -- writers --------------------------------------------------------------------------------------

@@ -69,7 +69,8 @@ struct DatabaseOptions {
                                          // grows by itself
   std::uint32_t max_readers = 1024;      // 1 .. 65,536: transactions that may read at once
   std::uint32_t threads = 0;             // for rebuilding; 0: one a core
-  bool use_images = true;                // false: rebuild from the store at every open
+  bool use_images = true;                // false: none is saved, and every open rebuilds from the
+                                         // store; the log is kept for processes that lag behind
   CustomDistance custom = {};            // given to collections with Metric::custom
   RebuildProgress rebuild_progress = {};
 };

@@ -21,7 +21,9 @@ namespace {
 constexpr std::uint64_t kPayloadBytesMax = (std::uint64_t{1} << 32) - 5;
 
 // An image is due when the log has so many changes, or a hundredth of the live vectors if more,
-// and the last one was written at least twenty times as long ago as it took. See docs/adr/0005.
+// and the last one was written at least twenty times as long ago as it took. See docs/adr/0005. A
+// database without images trims its log instead, to as many: another process that is no farther
+// behind takes up what it lacks, where it would have to make its whole index anew.
 constexpr std::uint64_t kLogEntriesBeforeImage = 10'000;
 constexpr std::int64_t kRestAfterImage = 20;
 
@@ -690,9 +692,12 @@ Status CollectionState::place_image(FunctionRef<bool()> go_on) {
   if (!status.ok()) return status;
   image_sequence_.store(sequence, std::memory_order_relaxed);
   mended_in_image_.store(mended, std::memory_order_relaxed);
-  status = database_->store().trim_log(id_, sequence);
+  const std::uint64_t kept =
+      database_->options().use_images ? 0 : entries_before_image(engine.size());
+  status = database_->store().trim_log(id_, sequence - std::min(sequence, kept));
+  const std::uint64_t gone = entries - std::min(entries, kept);
   const std::uint64_t now = log_entries_.load(std::memory_order_relaxed);
-  if (status.ok()) log_entries_.store(now - std::min(now, entries), std::memory_order_relaxed);
+  if (status.ok()) log_entries_.store(now - std::min(now, gone), std::memory_order_relaxed);
   return status;
 }
 
