@@ -199,7 +199,7 @@ Result<std::unique_ptr<View>> CollectionState::load_image(Status& why) const {
 }
 
 // A row of the image that is damaged, as of the engine's number: what the store has, unless it has
-// changed since, which the log tells.
+// changed since, which the log tells. Inside a reading (verify's) the store is as that one sees it.
 RowSource::Answer CollectionState::fetch_row(void* context, Key key, std::uint64_t sequence,
                                              std::span<std::byte> out) {
   const auto& self = *static_cast<const CollectionState*>(context);
@@ -207,7 +207,7 @@ RowSource::Answer CollectionState::fetch_row(void* context, Key key, std::uint64
   const Status status = self.database_->store().read([&](const store::Reading& reading) {
     const Result<store::Counters> counters = reading.counters(self.id_);
     if (!counters.ok()) return counters.status();
-    bool changed = sequence < counters->trimmed;
+    bool changed = sequence < counters->trimmed || sequence > counters->sequence;
     Status walk = reading.each_change(
         self.id_, sequence, [&](std::uint64_t, store::LogKind, store::Bytes record) {
           for (std::size_t at = 0; at < record.size(); at += sizeof(Key)) {

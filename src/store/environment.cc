@@ -18,6 +18,7 @@
 #include <new>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/codec.h"
 #include "base/crc32c.h"
 #include "base/files.h"
@@ -666,8 +667,24 @@ Status Environment::enter(std::shared_lock<std::shared_mutex>& map) const noexce
   }
 }
 
+// A reading that is under way on this thread, and those that it is inside of.
+struct Environment::Outer {
+  const Environment* environment;
+  const Transaction* transaction;
+  const Outer* next;
+};
+thread_local const Environment::Outer* Environment::outer_ = nullptr;
+
+// Null: this thread does not read the store.
+const Transaction* Environment::outer_reading() const noexcept {
+  const Outer* at = outer_;
+  while (at != nullptr && at->environment != this) at = at->next;
+  return at == nullptr ? nullptr : at->transaction;
+}
+
 Status Environment::read(FunctionRef<Status(const Transaction&)> work) const {
-  return read_to(Extent::tables, work);
+  const Transaction* outer = outer_reading();
+  return outer != nullptr ? work(*outer) : read_to(Extent::tables, work);
 }
 
 // Whatever of the store is not walked as far as `extent` can be walked by `work`.
@@ -701,10 +718,17 @@ Status Environment::read_to(Extent extent, FunctionRef<Status(const Transaction&
     transaction.unwalked_ = &unwalked;
   }
   transaction.pages_ = pages_in_map(txn);
+  struct Inside {
+    const Outer here;
+    ~Inside() { outer_ = here.next; }
+  } inside{{this, &transaction, outer_}};
+  outer_ = &inside.here;
   return work(transaction);
 }
 
+// Before what waits for readers, and must not wait for itself.
 Status Environment::walk(Extent extent) const {
+  SKERRY_ASSERT(outer_reading() == nullptr);
   if (first_touch_.has(extent)) return Status();
   return read_to(extent, [&](const Transaction& transaction) { return transaction.walk(extent); });
 }

@@ -18,8 +18,9 @@
 // Locks, in this order: write_mutex_ (one writer; held through a write) -> turnstile_ (so that
 // a waiting mover of the map is not starved by ever new readers) -> map_lock_ (shared: a reader;
 // exclusive: the map moves, or the environment is exchanged or closed). A read inside a read on the
-// same thread would wait for itself once a mover stands between: reads do not nest. The search path
-// takes none of these locks.
+// same thread would wait for itself once a mover stands between: it takes no lock, and sees the
+// snapshot of the outer one. A write inside a read is a mistake of ours. The search path takes none
+// of these locks.
 //
 // A root that could not be written leaves LMDB refusing everything. The environment is then closed
 // and opened again, at once or, when that fails too, by the calls that come later: reads and writes
@@ -254,6 +255,8 @@ class Environment {
   Status start(bool survey_first) const;
   Status read_to(Extent extent, FunctionRef<Status(const Transaction&)> work) const;
   Status walk(Extent extent) const;
+  struct Outer;
+  const Transaction* outer_reading() const noexcept;
   Pages pages_in_map(MDB_txn* txn) const noexcept;
   Status start_map(bool make_tables) const;
   Status open_tables(bool make) const noexcept;
@@ -276,6 +279,8 @@ class Environment {
   Status commit_failure(int error, std::uint64_t number, std::uint64_t token) noexcept;
   Status settle(Status failure, std::uint64_t number, std::uint64_t token) noexcept;
   Status hide_root() noexcept;
+
+  static thread_local const Outer* outer_;  // of every environment
 
   // Set at construction.
   const std::filesystem::path folder_;

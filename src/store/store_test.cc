@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <map>
@@ -709,6 +710,68 @@ TEST(Store, AFullDiskIsStorageFullAndReadsAndLaterWritesGoOn) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Store, AReadInsideAReadSeesTheSameSnapshot) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  const Status status = store->read([&](const Reading&) {
+    std::thread([&] { EXPECT_TRUE(put(*store, 1, {1}, 16, 'x').ok()); }).join();
+    EXPECT_EQ(counters_of(*store, 1).live, 0U);
+    return Status();
+  });
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(counters_of(*store, 1).live, 1U);
+}
+
+// Whether a thread of this process waits for something.
+bool sleeps(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string number, name, state;
+  file >> number >> name >> state;
+  return state == "S";
+}
+
+TEST(Store, AReadInsideAReadDoesNotWaitForWhoWaitsForItToMoveTheMap) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path(), {.map_bytes = 1 << 18});
+  ASSERT_TRUE(store->create_collection("a", kOptions).ok());
+  ASSERT_TRUE(put(*store, 1, {1}, 16, 'x').ok());
+  std::atomic<pid_t> mover{0};
+  std::atomic<bool> is_full{false};
+  std::thread thread;
+  const Status status = store->read([&](const Reading&) {
+    thread = std::thread([&] {
+      mover = ::gettid();
+      const std::vector<std::byte> large(1 << 20);
+      const Status written = store->environment().write([&](Transaction& transaction) {
+        const Status step = transaction.put(Table::payloads, RowKey(1, 1), large);
+        is_full = is_full || step.code() == Code::storage_full;
+        return step;
+      });
+      EXPECT_TRUE(written.ok()) << written.message();
+    });
+    while (!is_full || !sleeps(mover)) std::this_thread::yield();
+    EXPECT_EQ(store->environment().stats()->grown, 0U);  // reads too
+    EXPECT_EQ(counters_of(*store, 1).live, 1U);
+    return Status();
+  });
+  thread.join();
+  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(store->environment().stats()->grown, 3U);
+}
+
+TEST(StoreDeathTest, AWriteInsideAReadIsOurMistake) {
+  TestFolder folder;
+  ASSERT_TRUE(Store::create(folder.path()).ok());
+  const auto store = opened(folder.path());
+  EXPECT_DEATH(static_cast<void>(store->read([&](const Reading&) {
+                 return store->create_collection("a", kOptions).status();
+               })),
+               "broken invariant");
 }
 
 }  // namespace
