@@ -416,7 +416,8 @@ Result<std::size_t> CollectionState::payload_of(const store::Reading& reading, K
                                                 std::span<std::byte> out) const {
   const Result<store::Bytes> payload = reading.payload(id_, key);
   if (payload.ok()) {
-    std::memcpy(out.data(), payload->data(), std::min(out.size(), payload->size()));
+    const std::size_t bytes = std::min(out.size(), payload->size());
+    if (bytes > 0) std::memcpy(out.data(), payload->data(), bytes);  // no room may be null
     return payload->size();
   }
   if (payload.error().code() != Code::not_found) return payload.error();
