@@ -95,7 +95,7 @@ unsigned flags_of(const std::string& page) {
 // In the child: what became of its calls. Each is right, or says that the store is damaged.
 class Look {
  public:
-  enum Answer : int { right = 0, damaged = 1, wrong = 2 };
+  enum Answer : int { right = 10, damaged, wrong };  // a sanitizer's own is 1
 
   int look(const fs::path& folder) {
     Result<Database> database = Database::open(folder, kOptions);
@@ -182,7 +182,8 @@ TEST(LargeStore, ADamagedPageIsAnErrorOrARightAnswer) {
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
-    EXPECT_NE(WEXITSTATUS(status), Look::wrong);
+    EXPECT_TRUE(WEXITSTATUS(status) == Look::right || WEXITSTATUS(status) == Look::damaged)
+        << WEXITSTATUS(status);
     ++answers[WEXITSTATUS(status)];
   };
   look("nothing");
