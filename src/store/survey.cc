@@ -12,6 +12,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -87,8 +88,8 @@ class Walk {
         last_(number_at<std::uint64_t>(root_ + kMetaBytes - 16)),
         extent_(extent),
         names_(names),
-        met_(std::max<std::uint64_t>(pages, kMetaPages)) {
-    met_[0] = met_[1] = true;
+        met_(extent == Extent::opening ? 0 : std::max<std::uint64_t>(pages, kMetaPages)) {
+    for (std::uint64_t page = 0; page < kMetaPages; ++page) meet(page);
   }
 
   Status go() {
@@ -139,7 +140,9 @@ class Walk {
   // False when it was met before. What is not in the file is found missing when it is read.
   bool meet(std::uint64_t page) {
     if (page >= pages_) return true;
-    if (page > last_ || met_[page]) return false;
+    if (page > last_) return false;
+    if (extent_ == Extent::opening) return met_by_opening_.insert(page).second;
+    if (met_[page]) return false;
     met_[page] = true;
     return true;
   }
@@ -309,7 +312,8 @@ class Walk {
   const std::uint64_t last_;   // that the root counts as used
   const Extent extent_;
   const std::span<const char* const> names_;
-  std::vector<bool> met_;  // by page
+  std::vector<bool> met_;  // by page; a bit for each would be much for the few of opening
+  std::unordered_set<std::uint64_t> met_by_opening_;
   std::vector<std::uint64_t> free_;
 
   // Of the table that is being walked.
