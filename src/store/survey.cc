@@ -17,39 +17,16 @@
 #include <vector>
 
 #include "base/files.h"
+#include "store/lmdb_layout.h"
 
 namespace skerry::store {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 16;  // of a page
-constexpr std::size_t kNodeBytes = 8;     // of a node, before its key
-constexpr std::size_t kTableBytes = 48;
-constexpr std::size_t kMetaBytes = 24 + 2 * kTableBytes + 16;
-constexpr std::size_t kKeyBytesMax = 511;
-constexpr std::uint32_t kMagic = 0xBEEFC0DE;
-constexpr std::uint32_t kVersion = 1;
-constexpr unsigned kMetaPages = 2;
-constexpr unsigned kBranch = 1;
-constexpr unsigned kLeaf = 2;
-constexpr unsigned kOverflow = 4;
-constexpr unsigned kBigValue = 1;
-constexpr unsigned kTableValue = 2;
-constexpr unsigned kNumbersAsKeys = 8;       // of a table
-constexpr unsigned kTableFlagsKnown = 0x7F;  // what makes a table another than ours
-constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 47;
-constexpr std::size_t kDepthMax = 32;  // LMDB's own
-static_assert(kMetaBytes == sizeof(Root::meta));
 
+using namespace lmdb;
 using Bytes = std::span<const std::byte>;
-
-// LMDB's numbers are the machine's own.
-template <class T>
-T number_at(const std::byte* at) noexcept {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
+static_assert(kMetaBytes == sizeof(Root::meta));
 
 Status damaged(std::uint64_t page) noexcept {
   return Status(Code::corruption, "page {b} of store/data.mdb is damaged", 0, page);
@@ -231,20 +208,7 @@ class Walk {
   }
 
   Status branch_node(const std::byte* node, std::size_t depth) {
-    const auto child = static_cast<std::uint64_t>(number_at<std::uint16_t>(node)) |
-                       static_cast<std::uint64_t>(number_at<std::uint16_t>(node + 2)) << 16 |
-                       static_cast<std::uint64_t>(number_at<std::uint16_t>(node + 4)) << 32;
-    return page(child, depth + 1);
-  }
-
-  static std::uint64_t value_bytes(const std::byte* node) noexcept {
-    return number_at<std::uint16_t>(node) |
-           static_cast<std::uint64_t>(number_at<std::uint16_t>(node + 2)) << 16;
-  }
-  // In the node itself.
-  static std::uint64_t value_bytes_kept(const std::byte* node) noexcept {
-    const bool is_big = (number_at<std::uint16_t>(node + 4) & kBigValue) != 0;
-    return is_big ? sizeof(std::uint64_t) : value_bytes(node);
+    return page(child_of(node), depth + 1);
   }
 
   // Its key and its value are inside the page.
@@ -385,7 +349,8 @@ Result<Extent> survey(int fd, std::uint64_t bytes_whole, std::span<const char* c
     }
     roots[i] = *root;
     if (i == 0) page_bytes = number_at<std::uint32_t>(root->meta.data() + 24);
-    if (page_bytes < 512 || page_bytes > 65536 || (page_bytes & (page_bytes - 1)) != 0) {
+    if (page_bytes < kPageBytesMin || page_bytes > kPageBytesMax ||
+        (page_bytes & (page_bytes - 1)) != 0) {
       return damaged(0);
     }
   }

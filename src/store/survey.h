@@ -21,24 +21,7 @@
 // that do not follow each other (LMDB takes the one of the higher number, and has no checksum of
 // it). It does not look into values, but for lists of free pages: rows have checksums of their own.
 // Nobody may write to the pages of the root meanwhile: nobody is there, or a reader of that root
-// is.
-//
-// What is read is LMDB 0.9's layout on a 64-bit machine:
-//
-//   page      u64 number, u16 -, u16 flags (1 branch, 2 leaf, 4 overflow, 8 meta), then
-//             branch, leaf:  u16 lower, u16 upper, (lower - 16) / 2 offsets (u16) of nodes
-//             overflow:      u32 pages, then the value's bytes over all of them
-//   node      u16 lo, u16 hi, u16 flags, u16 key size, key, then
-//             branch:        -; the child is page lo + hi 2^16 + flags 2^32
-//             leaf:          lo + hi 2^16 bytes of value; flags 1: the u64 number of an overflow
-//                            page instead; flags 2: the value is a table. Nodes begin at even
-//                            offsets and lie without gaps from `upper` to the page's end
-//   table     u32 -, u16 flags, u16 depth, four u64, u64 root page (2^64 - 1: empty); 48 bytes
-//   meta      pages 0 and 1, behind their headers: u32 magic 0xBEEFC0DE, u32 version 1, two u64,
-//             the table of free pages (its first u32 is the page size), the main table, u64 last
-//             page, u64 transaction; the higher transaction counts; n is written to page n mod 2
-//   free      the table of free pages: key u64 transaction; value u64 count, then as many page
-//             numbers, descending, then room for more
+// is. lmdb_layout.h says what lies where.
 #pragma once
 
 #include <array>
