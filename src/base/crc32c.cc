@@ -34,6 +34,14 @@ constexpr Table make_byte_table() {
 }
 constexpr Table kBytes = make_byte_table();
 
+// Which entry of kBytes[0] has this highest byte?
+constexpr std::array<std::uint8_t, 256> make_highest_table() {
+  std::array<std::uint8_t, 256> table{};
+  for (std::size_t b = 0; b < 256; ++b) table[kBytes[0][b] >> 24] = static_cast<std::uint8_t>(b);
+  return table;
+}
+constexpr std::array<std::uint8_t, 256> kByHighest = make_highest_table();
+
 std::uint32_t by_table(const std::byte* data, std::size_t size, std::uint32_t crc) noexcept {
   for (; size >= 8; data += 8, size -= 8) {
     const std::uint64_t word = get_le<std::uint64_t>(data) ^ crc;
@@ -139,6 +147,20 @@ std::uint32_t crc32c_by_table(std::span<const std::byte> bytes, std::uint32_t cr
 std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc) noexcept {
   static const bool fast = has_instruction();
   return fast ? ~by_instruction(bytes.data(), bytes.size(), ~crc) : crc32c_by_table(bytes, crc);
+}
+
+std::optional<std::uint64_t> turned_bit(std::size_t size, std::uint32_t difference) noexcept {
+  // What a bit of the last byte changes is in the table. A bit of the byte before changes that,
+  // gone through one byte of zeroes: so we take the difference back through one after the other.
+  // The table's entries have different highest bytes, which tell the one that was used.
+  for (std::size_t i = size; i-- > 0;) {
+    for (std::uint32_t bit = 0; bit < 8; ++bit) {
+      if (difference == kBytes[0][1U << bit]) return std::uint64_t{i} * 8 + bit;
+    }
+    const std::uint32_t index = kByHighest[difference >> 24];
+    difference = (difference ^ kBytes[0][index]) << 8 | index;
+  }
+  return std::nullopt;
 }
 
 }  // namespace skerry

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace skerry {
@@ -21,5 +22,14 @@ std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc = 0) no
 
 // The same by tables alone: the definition that the fast one is tested against.
 std::uint32_t crc32c_by_table(std::span<const std::byte> bytes, std::uint32_t crc = 0) noexcept;
+
+// Which one bit of `size` bytes, turned over, changes their checksum by `difference`? Bit b of byte
+// i has number 8 i + b. None: no single bit does.
+//
+// Any two rows of bytes with right checksums differ in at least four bits (up to 2^31 bits of
+// them), so one bit that turned over is found for certain, and two are never taken for one. More
+// than two pass for one with a chance of bits / 2^32. Cost: a step a byte, some ten times that of
+// the checksum.
+std::optional<std::uint64_t> turned_bit(std::size_t size, std::uint32_t difference) noexcept;
 
 }  // namespace skerry

@@ -64,5 +64,29 @@ TEST(Crc32c, OneFlippedBitIsSeen) {
   }
 }
 
+TEST(Crc32c, OneBitThatTurnedOverIsFoundAndTwoAreNot) {
+  std::mt19937 random(9);
+  for (const std::size_t size : {1U, 2U, 12U, 70U, 1548U, 4096U}) {
+    std::vector<std::byte> bytes(size);
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+    const std::uint32_t sum = crc32c(bytes);
+    for (int round = 0; round < 200; ++round) {
+      const std::uint64_t bit = random() % (size * 8);
+      const auto turn = [&](std::uint64_t which) {
+        bytes[which / 8] ^= static_cast<std::byte>(1U << which % 8);
+      };
+      turn(bit);
+      EXPECT_EQ(turned_bit(size, crc32c(bytes) ^ sum), bit) << "of " << size << " bytes";
+      const std::uint64_t other = random() % (size * 8);
+      turn(other);
+      const auto found = turned_bit(size, crc32c(bytes) ^ sum);
+      EXPECT_EQ(found, std::nullopt) << bit << " and " << other;
+      turn(other);
+      turn(bit);
+    }
+    EXPECT_EQ(turned_bit(size, 0), std::nullopt);
+  }
+}
+
 }  // namespace
 }  // namespace skerry

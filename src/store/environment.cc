@@ -20,7 +20,6 @@
 
 #include "base/assert.h"
 #include "base/codec.h"
-#include "base/crc32c.h"
 #include "base/files.h"
 #include "store/survey.h"
 #include "store/synced_root.h"
@@ -65,18 +64,13 @@ std::size_t sum_bytes(Table table, std::uint32_t version) noexcept {
   return version < kVersionOfSums || table == Table::vectors ? 0 : kSumBytes;
 }
 
-std::uint32_t sum_of(Table table, Bytes key, Bytes value) noexcept {
-  const auto number = static_cast<std::byte>(table);
-  return crc32c(value, crc32c(key, crc32c(Bytes(&number, 1))));
-}
-
 // The value without its checksum, if that is right.
 Result<Bytes> without_sum(Table table, std::uint32_t version, Bytes key, Bytes value) noexcept {
   const std::size_t extra = sum_bytes(table, version);
   if (extra == 0) return value;
   if (value.size() >= extra) {
     const Bytes content = value.first(value.size() - extra);
-    if (get_le<std::uint32_t>(content.data() + content.size()) == sum_of(table, key, content)) {
+    if (get_le<std::uint32_t>(content.data() + content.size()) == record_sum(table, key, content)) {
       return content;
     }
   }
@@ -273,7 +267,7 @@ Status Transaction::put(Table table, Bytes key, Bytes value) noexcept {
 
 void Transaction::seal(Table table, Bytes key, const Room& room, std::size_t size) const noexcept {
   if (sum_bytes(table, version_) == 0) return;
-  put_le(room.bytes + size, sum_of(table, key, Bytes(room.bytes, size)));
+  put_le(room.bytes + size, record_sum(table, key, Bytes(room.bytes, size)));
 }
 
 Result<Transaction::Room> Transaction::reserve(Table table, Bytes key, std::size_t size) noexcept {

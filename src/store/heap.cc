@@ -5,26 +5,12 @@
 #include <array>
 #include <cstring>
 
-#include "base/crc32c.h"
-
 namespace skerry::store {
 namespace {
-
-constexpr std::size_t kSumAt = 8;
-constexpr std::size_t kRowHeadBytes = 12;
 
 // Pages that a commit holds open at most: 1 MB of them.
 constexpr std::size_t kPagesOpenMax = 256;
 constexpr std::size_t kRowsKept = 4;
-
-std::size_t row_bytes(const HeapShape& shape) noexcept {
-  return kRowHeadBytes + shape.vector_bytes;
-}
-
-// Pages that `rows` rows take.
-std::uint64_t pages_of(const HeapShape& shape, std::uint64_t rows) noexcept {
-  return (rows * row_bytes(shape) + shape.page_bytes - 1) / shape.page_bytes;
-}
 
 // The part of a row that lies on one page.
 struct Piece {
@@ -41,20 +27,12 @@ Piece piece_of(const HeapShape& shape, std::uint64_t row, std::size_t done) noex
   return {at / shape.page_bytes, offset, std::min(shape.page_bytes - offset, size - done)};
 }
 
-std::uint32_t sum_of(Bytes row) noexcept {
-  return crc32c(row.subspan(kRowHeadBytes), crc32c(row.first(kSumAt)));
-}
-
-Key key_of(Bytes row) noexcept {
-  return get_le<Key>(row.data());
-}
-
 Status damaged(const char* text, std::uint64_t number) noexcept {
   return Status(Code::corruption, text, 0, number);
 }
 
 Status check_sum(Bytes row, std::uint64_t number) noexcept {
-  if (get_le<std::uint32_t>(row.data() + kSumAt) == sum_of(row)) return Status();
+  if (is_whole_row(row)) return Status();
   return damaged("row {b} of a collection's vectors is damaged: its checksum is wrong", number);
 }
 
@@ -121,7 +99,7 @@ Result<HeapReader::Row> HeapReader::row(std::uint64_t number) {
   }
   const Status status = check_sum(bytes, number);
   if (!status.ok()) return status;
-  return Row{key_of(bytes), bytes.subspan(kRowHeadBytes)};
+  return Row{row_key(bytes), bytes.subspan(kRowHeadBytes)};
 }
 
 Result<Bytes> HeapReader::vector(Key key) {
@@ -221,7 +199,7 @@ Result<bool> HeapWriter::remove(Key key) {
   if (*place != last) {
     const Result<Bytes> mover = read(last);
     if (!mover.ok()) return mover.error();
-    const Key moved = key_of(*mover);
+    const Key moved = row_key(*mover);
     const Result<std::uint64_t> from = find_place(*transaction_, collection_, moved, rows_);
     if (!from.ok() || *from != last) {
       return damaged("the place of key {b} is not where its vector is", moved);
@@ -254,7 +232,7 @@ Status HeapWriter::finish() {
 Status HeapWriter::settle() {
   if (!is_pending_) return Status();
   is_pending_ = false;
-  put_le(pending_.data() + kSumAt, sum_of(pending_));
+  put_le(pending_.data() + kRowSumAt, row_sum(pending_));
   return write(pending_row_, pending_);
 }
 

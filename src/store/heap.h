@@ -26,12 +26,33 @@
 #include <utility>
 #include <vector>
 
+#include "base/crc32c.h"
 #include "skerry/status.h"
 #include "skerry/types.h"
 #include "store/environment.h"
 #include "store/schema.h"
 
 namespace skerry::store {
+
+inline constexpr std::size_t kRowSumAt = 8;
+inline constexpr std::size_t kRowHeadBytes = 12;
+
+inline std::size_t row_bytes(const HeapShape& shape) noexcept {
+  return kRowHeadBytes + shape.vector_bytes;
+}
+// Pages that `rows` rows take.
+inline std::uint64_t pages_of(const HeapShape& shape, std::uint64_t rows) noexcept {
+  return (rows * row_bytes(shape) + shape.page_bytes - 1) / shape.page_bytes;
+}
+inline Key row_key(Bytes row) noexcept {
+  return get_le<Key>(row.data());
+}
+inline std::uint32_t row_sum(Bytes row) noexcept {
+  return crc32c(row.subspan(kRowHeadBytes), crc32c(row.first(kRowSumAt)));
+}
+inline bool is_whole_row(Bytes row) noexcept {
+  return get_le<std::uint32_t>(row.data() + kRowSumAt) == row_sum(row);
+}
 
 // Reads the heap of one collection in one transaction.
 class HeapReader {

@@ -69,6 +69,7 @@
 #include <string_view>
 
 #include "base/codec.h"
+#include "base/crc32c.h"
 #include "skerry/options.h"
 
 namespace skerry::store {
@@ -109,6 +110,12 @@ inline constexpr std::size_t kLogHeadBytes = 8;
 inline constexpr std::size_t kSumBytes = 4;        // behind each value
 inline constexpr std::size_t kNameBytesMax = 255;  // of a collection's name
 static_assert(kMagic.size() == 12);
+
+// What stands behind a value of any table but `vectors`.
+inline std::uint32_t record_sum(Table table, Bytes key, Bytes value) noexcept {
+  const auto number = static_cast<std::byte>(table);
+  return crc32c(value, crc32c(key, crc32c(Bytes(&number, 1))));
+}
 
 using Identity = std::array<std::uint64_t, 2>;
 
