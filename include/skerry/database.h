@@ -27,6 +27,7 @@
 #include "skerry/collection.h"
 #include "skerry/export.h"
 #include "skerry/options.h"
+#include "skerry/repair.h"
 #include "skerry/status.h"
 
 namespace skerry {
@@ -57,6 +58,23 @@ class SKERRY_API Database {
   // incompatible (not a Skerry store, or made by a newer version), io_error, storage_full.
   static Result<Database> open(const std::filesystem::path& folder,
                                const DatabaseOptions& options = {});
+
+  // For a database that open or verify calls `corruption`, when there is no backup: reads what can
+  // still be read, makes a new store of it, checks that, puts it in the old one's place, and tells
+  // what was lost. What was removed or replaced before the damage does not come back. The damaged
+  // store is not written to, and is kept beside: RepairReport::set_aside. With a destination the
+  // folder stays as it is, and the copy has an identity of its own. A database that is whole is
+  // only told to be so.
+  //
+  // Nobody may have the database open: busy. The disk must hold a second store. Killed at any
+  // point, the folder has the damaged store or the repaired one. Time: as for reading and writing
+  // all of it; memory: 16 MB, the longest payload, 8 bytes a lost key, and about a byte a vector in
+  // a store that lost pages. Errors: not_found; busy; corruption (nothing tells what is current:
+  // both of the store's roots are gone, or every collection's record); incompatible (not a store,
+  // or of another format); already_exists (the destination is not empty); storage_full, io_error.
+  // Then nothing has changed.
+  static Result<RepairReport> repair(const std::filesystem::path& folder,
+                                     const RepairOptions& options = {});
 
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;

@@ -41,6 +41,11 @@ Result<Database> Database::open(const std::filesystem::path& folder,
   });
 }
 
+Result<RepairReport> Database::repair(const std::filesystem::path& folder,
+                                      const RepairOptions& options) {
+  return guarded([&] { return DatabaseState::repair(folder, options); });
+}
+
 Database::Database(std::shared_ptr<DatabaseState> state) noexcept : state_(std::move(state)) {}
 Database::Database(Database&&) noexcept = default;
 

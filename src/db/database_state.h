@@ -70,6 +70,8 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
  public:
   static Result<std::shared_ptr<DatabaseState>> open(const std::filesystem::path& folder,
                                                      const DatabaseOptions& options);
+  static Result<RepairReport> repair(const std::filesystem::path& folder,
+                                     const RepairOptions& options);  // repair.cc
   ~DatabaseState();
   DatabaseState(const DatabaseState&) = delete;
   DatabaseState& operator=(const DatabaseState&) = delete;

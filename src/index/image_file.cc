@@ -57,6 +57,44 @@ std::uint32_t crc_of(const Header& header) noexcept {
   return crc32c(page);
 }
 
+Status check(const Header& header) noexcept {
+  if (std::memcmp(header.magic, kMagic, sizeof(header.magic)) != 0) {
+    return Status(Code::incompatible, "not a Skerry image");
+  }
+  if (header.version > kVersion) {
+    return Status(Code::incompatible, "the image was made by a newer version: format {b}", 0,
+                  header.version);
+  }
+  if (header.version != kVersion) {
+    return Status(Code::corruption, "the image has no known version");
+  }
+  if (header.crc != crc_of(header)) {
+    return Status(Code::corruption, "the image's header fails its checksum");
+  }
+  if (header.byte_order != kByteOrder) {
+    return Status(Code::incompatible, "the image is of another byte order");
+  }
+  if (header.sections != kSections) {
+    return Status(Code::incompatible, "the image has {b} sections, of another layout", 0,
+                  header.sections);
+  }
+  return {};
+}
+
+IndexOptions options_of(const Header& header) noexcept {
+  IndexOptions options;
+  options.dimension = header.dimension;
+  options.metric = static_cast<Metric>(header.metric);
+  options.scalar = static_cast<Scalar>(header.scalar);
+  options.codes = static_cast<Codes>(header.codes);
+  options.M = header.M;
+  options.ef_construction = header.ef_construction;
+  options.ef = header.ef;
+  options.flat_below = header.flat_below;
+  options.seed = header.seed;
+  return options;
+}
+
 std::array<std::uint64_t, kSections> sizes_of(const StorageShape& shape, std::uint64_t used,
                                               std::uint64_t upper_words,
                                               std::uint64_t entries) noexcept {

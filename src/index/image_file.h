@@ -12,6 +12,7 @@
 
 #include "index/image_format.h"
 #include "index/storage.h"
+#include "skerry/options.h"
 #include "skerry/status.h"
 
 namespace skerry::image {
@@ -43,6 +44,12 @@ class File {
 
 // The header's own checksum, its field taken as zero.
 std::uint32_t crc_of(const Header& header) noexcept;
+
+// Magic, version, checksum: whether the rest of the header may be read. incompatible, corruption.
+Status check(const Header& header) noexcept;
+
+// As the header has them, in range or not.
+IndexOptions options_of(const Header& header) noexcept;
 
 // Bytes of each section. `upper_words`: of the slots below `used`; `entries`: of the directory.
 std::array<std::uint64_t, kSections> sizes_of(const StorageShape& shape, std::uint64_t used,

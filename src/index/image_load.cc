@@ -46,24 +46,8 @@ Status damaged(const char* what, std::uint64_t number = 0) {
   return Status(Code::corruption, what, 0, number);
 }
 
-// Magic, version, checksum; then what the owner expects of it.
-Status check_header(const image::Header& header, const ImageOwner* owner) noexcept {
-  if (std::memcmp(header.magic, image::kMagic, sizeof(header.magic)) != 0) {
-    return Status(Code::incompatible, "not a Skerry image");
-  }
-  if (header.version > image::kVersion) {
-    return Status(Code::incompatible, "the image was made by a newer version: format {b}", 0,
-                  header.version);
-  }
-  if (header.version != image::kVersion) return damaged("the image has no known version");
-  if (header.crc != image::crc_of(header)) return damaged("the image's header fails its checksum");
-  if (header.byte_order != image::kByteOrder) {
-    return Status(Code::incompatible, "the image is of another byte order");
-  }
-  if (header.sections != image::kSections) {
-    return Status(Code::incompatible, "the image has {b} sections, of another layout", 0,
-                  header.sections);
-  }
+// What the owner expects of it.
+Status check_owner(const image::Header& header, const ImageOwner* owner) noexcept {
   if (owner == nullptr) return {};
   const ImageTag& tag = owner->tag;
   const IndexOptions& options = owner->options;
@@ -79,20 +63,6 @@ Status check_header(const image::Header& header, const ImageOwner* owner) noexce
     return Status(Code::incompatible, "the image is of other options");
   }
   return {};
-}
-
-IndexOptions options_of(const image::Header& header) noexcept {
-  IndexOptions options;
-  options.dimension = header.dimension;
-  options.metric = static_cast<Metric>(header.metric);
-  options.scalar = static_cast<Scalar>(header.scalar);
-  options.codes = static_cast<Codes>(header.codes);
-  options.M = header.M;
-  options.ef_construction = header.ef_construction;
-  options.ef = header.ef;
-  options.flat_below = header.flat_below;
-  options.seed = header.seed;
-  return options;
 }
 
 // Sections have the sizes that follow from the counts, and are where the file has as many bytes.
@@ -361,11 +331,12 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& path, 
   Status status = file.read(
       0, std::as_writable_bytes(std::span(&header, 1))
              .first(std::min<std::size_t>(sizeof(header), static_cast<std::size_t>(size))));
-  if (status.ok()) status = check_header(header, owner);
+  if (status.ok()) status = image::check(header);
+  if (status.ok()) status = check_owner(header, owner);
   if (!status.ok()) return status;
 
   // ef and ef_construction may be chosen anew.
-  IndexOptions options = owner != nullptr ? owner->options : options_of(header);
+  IndexOptions options = owner != nullptr ? owner->options : image::options_of(header);
   options.custom = custom;
   if (options.metric == Metric::custom && custom.call == nullptr) return check_options(options);
   if (!check_options(options).ok()) return damaged("the image's options are out of range");

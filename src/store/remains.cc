@@ -29,8 +29,6 @@ constexpr std::size_t kMendedBytesMax = 8192;
 constexpr std::size_t kRecordsToTell = 4;
 constexpr std::size_t kValueBytesToTell = 1 << 20;
 
-constexpr std::size_t kHeapKeyBytes = sizeof(RowKey);
-
 struct Node {
   const std::byte* at;
   std::size_t room;  // from there to the page's end
@@ -112,6 +110,13 @@ Result<std::unique_ptr<Remains>> Remains::look(int fd, Bytes kept_root, Step ste
 
 // -- reading --------------------------------------------------------------------------------------
 
+// Leaves are read twice or more, and are few.
+Status Remains::tell(std::uint64_t more) {
+  const std::uint64_t total = pages_ + pages_ / 4;
+  pages_read_ = std::min(pages_read_ + more, total);
+  return step_(pages_read_, total);
+}
+
 // False: the file does not have all of it.
 Result<bool> Remains::read_bytes(std::uint64_t offset, std::span<std::byte> out) const {
   while (!out.empty()) {
@@ -130,7 +135,7 @@ Result<bool> Remains::read_bytes(std::uint64_t offset, std::span<std::byte> out)
 // False: it is not in the file, or another page stands there.
 Result<bool> Remains::read(std::uint64_t page, Page& out) {
   if (page < kMetaPages || page >= pages_) return false;
-  const Status status = step_(std::min(++pages_read_, 2 * pages_), 2 * pages_);
+  const Status status = tell(1);
   if (!status.ok()) return status;
   out.resize(page_bytes_);
   const Result<bool> got = read_bytes(page * page_bytes_, out);
@@ -150,7 +155,7 @@ Status Remains::find_page_bytes(Bytes kept_root) {
     const Result<bool> got = read_bytes(offset, bytes);
     if (!got.ok()) return got.status();
     const std::byte* meta = bytes.data() + kHeaderBytes;
-    if (!*got || number_at<std::uint32_t>(meta) != kMagic ||
+    if (!*got || number_at<std::uint32_t>(meta) != lmdb::kMagic ||
         number_at<std::uint32_t>(meta + 4) != lmdb::kVersion) {
       return std::size_t{0};
     }
@@ -254,7 +259,7 @@ Status Remains::choose_root(Bytes kept_root) {
     roots[i] = *root;
     const std::byte* meta = &bytes[kHeaderBytes];
     if (number_at<std::uint64_t>(bytes.data()) != i || flags_of(bytes) != 8 ||
-        number_at<std::uint32_t>(meta) != kMagic ||
+        number_at<std::uint32_t>(meta) != lmdb::kMagic ||
         number_at<std::uint32_t>(meta + 4) != lmdb::kVersion ||
         number_at<std::uint32_t>(meta + 24) != page_bytes_ || !root->is_plausible ||
         (root->number % 2 != i && root->number != 0)) {
@@ -353,10 +358,9 @@ Result<bool> Remains::walk_free_page(std::uint64_t number, std::size_t depth, st
     } else if (flags == 0) {
       good = take_free({value, static_cast<std::size_t>(value_bytes(node.at))});
     } else {
-      key_bytes_ = 0;
-      bytes_.resize(1 + static_cast<std::size_t>(value_bytes(node.at)));
-      good = load_big(number_at<std::uint64_t>(value), 1);
-      if (good.ok() && *good) good = take_free(Bytes(bytes_).subspan(1));
+      bytes_.clear();
+      good = load_big(number_at<std::uint64_t>(value), value_bytes(node.at));
+      if (good.ok() && *good) good = take_free(bytes_);
     }
     return good.ok() && *good;
   });
@@ -396,7 +400,8 @@ Status Remains::walk_main() {
   // Ten tables fit into one leaf.
   const bool is_there = *got && flags_of(page) == kLeaf && !is_free(number) && !met_[number];
   if (is_there) met_[number] = true;
-  if (!is_there || !is_whole(page)) is_clean_ = false;
+  knows_tables_ = is_there && is_whole(page);
+  if (!knows_tables_) is_clean_ = false;
   if (!is_there) ++pages_damaged_;
   std::array<std::uint64_t, kTableNames.size()> roots;
   roots.fill(0);
@@ -410,6 +415,7 @@ Status Remains::walk_main() {
       }
       const std::byte* table = node.at + kNodeBytes + node.key.size();
       const auto i = static_cast<std::size_t>(name - kTableNames.begin());
+      if ((number_at<std::uint16_t>(table + 4) & kTableFlagsKnown) != 0) is_clean_ = false;
       tables_[i].entries = number_at<std::uint64_t>(table + 32);
       roots[i] = number_at<std::uint64_t>(table + 40);
       return true;
@@ -452,6 +458,11 @@ Status Remains::walk(Table table, std::uint64_t number, std::size_t depth, const
   met_[number] = true;
   of(table).leaves.push_back(number);
   if (!is_whole(page)) lose(table, range);
+  each_node(page, [&](const Node& node) {
+    // A look-up that goes by the branches would not come here.
+    if (!is_within(node.key, range)) is_clean_ = false;
+    return true;
+  });
   return meet_values(page);
 }
 
@@ -460,6 +471,7 @@ Status Remains::walk_branch(Table table, const Page& page, std::size_t depth, co
   if (!is_whole(page)) lose(table, range);
   std::vector<std::pair<std::string, std::uint64_t>> children;
   each_node(page, [&](const Node& node) {
+    if (!children.empty() && !is_within(node.key, range)) is_clean_ = false;
     children.emplace_back(children.empty() ? range.first : to_string(node.key), child_of(node.at));
     return true;
   });
@@ -500,9 +512,14 @@ Status Remains::meet_values(const Page& page) {
     status = got.status();
     if (!status.ok()) return false;
     if (!*got || number_at<std::uint64_t>(header.data()) != number) return true;
-    const std::uint64_t count =
-        std::min<std::uint64_t>(number_at<std::uint32_t>(header.data() + 12), pages_ - number);
-    for (std::uint64_t i = number; i < number + count && !met_[i]; ++i) met_[i] = true;
+    const std::uint64_t count = number_at<std::uint32_t>(header.data() + 12);
+    std::uint64_t i = number;
+    for (; i < pages_ && i - number < count && !met_[i] && !is_free(i); ++i) met_[i] = true;
+    // LMDB would free them all one day.
+    if (i - number != count || number_at<std::uint16_t>(&header[10]) != kOverflow ||
+        count * page_bytes_ < kHeaderBytes + value_bytes(node.at)) {
+      is_clean_ = false;
+    }
     return true;
   });
   return status;
@@ -567,10 +584,10 @@ Status Remains::sort_leaves(Table table, const std::vector<std::uint64_t>& orpha
     each_node(page, [&](const Node& node) {
       // A damaged key would spread the leaf over others. That of a long value is believed.
       if (table != Table::vectors && number_at<std::uint16_t>(node.at + 4) == 0) {
-        const Result<bool> loaded = load(table, node.at, node.room);
+        const Result<bool> loaded = load(node.at, node.room);
         status = loaded.status();
         if (!loaded.ok()) return false;
-        if (record_.state != Record::State::whole) return true;
+        if (!*loaded || !fits(table)) return true;
       }
       const std::string_view key = text_of(node.key);
       if (is_first || key < leaf.first) leaf.first = key;
@@ -617,16 +634,14 @@ Result<std::optional<Table>> Remains::attribute(const Page& page) {
   each_node(page, [&](const Node& node) {
     const std::uint64_t size = value_bytes(node.at);
     const unsigned flags = number_at<std::uint16_t>(node.at + 4);
-    like_heap = like_heap && flags == kBigValue && node.key.size() == kHeapKeyBytes &&
+    like_heap = like_heap && flags == kBigValue && node.key.size() == sizeof(RowKey) &&
                 size == page_bytes_ - kHeaderBytes;
-    if (flags != 0 && (flags != kBigValue || size > kValueBytesToTell)) return true;
-    for (std::size_t i = 0; i < kTableNames.size() && !found; ++i) {
+    if (flags == kBigValue && size > kValueBytesToTell) return true;
+    const Result<bool> loaded = load(node.at, node.room);
+    status = loaded.status();
+    for (std::size_t i = 0; loaded.ok() && *loaded && i < kTableNames.size() && !found; ++i) {
       const auto table = static_cast<Table>(i);
-      if (table == Table::vectors) continue;
-      const Result<bool> loaded = load(table, node.at, node.room);
-      status = loaded.status();
-      if (!loaded.ok() || !*loaded) break;
-      if (record_.state == Record::State::whole) found = table;
+      if (table != Table::vectors && fits(table)) found = table;
     }
     return status.ok() && !found && ++tried < kRecordsToTell;
   });
@@ -637,75 +652,75 @@ Result<std::optional<Table>> Remains::attribute(const Page& page) {
 
 // -- records --------------------------------------------------------------------------------------
 
-// Fills `bytes_` from `at` on with what stands on overflow page `number`. False: it is lost.
-Result<bool> Remains::load_big(std::uint64_t number, std::size_t at) {
-  const std::size_t size = bytes_.size() - at;
+// Appends to bytes_ the value of `size` bytes that begins on overflow page `number`. False: it is
+// lost, and nothing was asked of memory for it.
+Result<bool> Remains::load_big(std::uint64_t number, std::uint64_t size) {
   if (number < kMetaPages || number >= pages_ || is_free(number)) return false;
   if (kHeaderBytes + size > (pages_ - number) * page_bytes_) return false;
   std::array<std::byte, kHeaderBytes> header;
   const Result<bool> got = read_bytes(number * page_bytes_, header);
   if (!got.ok() || !*got) return got;
   if (number_at<std::uint64_t>(header.data()) != number) return false;
-  return read_bytes(number * page_bytes_ + kHeaderBytes, std::span(bytes_).subspan(at));
+  const Status status = tell(size / page_bytes_ + 1);
+  if (!status.ok()) return status;
+  const std::size_t before = bytes_.size();
+  bytes_.resize(before + static_cast<std::size_t>(size));
+  return read_bytes(number * page_bytes_ + kHeaderBytes, std::span(bytes_).subspan(before));
 }
 
-// Reads a node as a record of the table into record_. False: its value is not there.
-Result<bool> Remains::load(Table table, const std::byte* node, std::size_t room) {
+// A node's key and value, behind room for the number of the table. False: the value is lost.
+Result<bool> Remains::load(const std::byte* node, std::size_t room) {
   const unsigned flags = number_at<std::uint16_t>(node + 4);
-  const std::uint64_t size = value_bytes(node);
   key_bytes_ = number_at<std::uint16_t>(node + 6);
   const std::size_t head = kNodeBytes + key_bytes_;
-  record_ = Record{.key = Bytes(node + kNodeBytes, key_bytes_)};
-  const bool is_lawful = (flags & ~kBigValue) == 0 && value_bytes_kept(node) <= room - head &&
-                         (flags == 0 || size <= file_bytes_);
-  if (!is_lawful) return false;
-  bytes_.resize(1 + key_bytes_ + static_cast<std::size_t>(size));
-  bytes_[0] = static_cast<std::byte>(table);
-  if (key_bytes_ != 0) std::memcpy(&bytes_[1], node + kNodeBytes, key_bytes_);
-  if (flags == 0) {
-    if (size != 0) std::memcpy(&bytes_[1 + key_bytes_], node + head, size);
-  } else {
-    const Result<bool> got = load_big(number_at<std::uint64_t>(node + head), 1 + key_bytes_);
-    if (!got.ok() || !*got) return got;
-  }
-  judge(table);
+  if ((flags & ~kBigValue) != 0 || value_bytes_kept(node) > room - head) return false;
+  bytes_.resize(1);
+  bytes_.insert(bytes_.end(), node + kNodeBytes, node + head);
+  if (flags != 0) return load_big(number_at<std::uint64_t>(node + head), value_bytes(node));
+  bytes_.insert(bytes_.end(), node + head, node + head + value_bytes(node));
   return true;
 }
 
-// Is the record in bytes_ as it was written?
+// Whether what was loaded is a record of the table, by its checksum.
+bool Remains::fits(Table table) noexcept {
+  if (bytes_.size() < 1 + key_bytes_ + kSumBytes) return false;
+  bytes_[0] = static_cast<std::byte>(table);
+  const Bytes content = Bytes(bytes_).first(bytes_.size() - kSumBytes);
+  return get_le<std::uint32_t>(content.data() + content.size()) == crc32c(content);
+}
+
+// What was loaded becomes the record, put right if one bit of it has turned over.
 void Remains::judge(Table table) {
+  using State = Record::State;
+  bytes_[0] = static_cast<std::byte>(table);
   const std::span<std::byte> all(bytes_);
+  record_.key = all.subspan(1, key_bytes_);
+  record_.raw = all.subspan(1 + key_bytes_);
   if (table == Table::vectors) {
-    record_ = Record{.state = Record::State::whole,
-                     .key = all.subspan(1, key_bytes_),
-                     .value = all.subspan(1 + key_bytes_)};
+    record_.state = State::whole;
+    record_.value = record_.raw;
     return;
   }
-  if (all.size() < 1 + key_bytes_ + kSumBytes) return;
+  if (record_.raw.size() < kSumBytes) return;
   const std::span<std::byte> content = all.first(all.size() - kSumBytes);
-  record_.sum = get_le<std::uint32_t>(content.data() + content.size());
-  const std::uint32_t difference = record_.sum ^ crc32c(content);
-  record_.state = Record::State::whole;
-  if (difference != 0) {
-    record_.state = Record::State::damaged;
-    if (std::has_single_bit(difference)) {
-      record_.state = Record::State::mended;  // the checksum's own bit
-    } else if (content.size() <= kMendedBytesMax) {
-      const std::optional<std::uint64_t> bit = turned_bit(content.size(), difference);
-      if (bit && *bit >= 8) {  // not one of the table's number
-        content[*bit / 8] ^= static_cast<std::byte>(1U << *bit % 8);
-        record_.state = Record::State::mended;
-      }
-    }
-    if (record_.state == Record::State::damaged) return;
+  const std::uint32_t difference =
+      get_le<std::uint32_t>(content.data() + content.size()) ^ crc32c(content);
+  if (difference == 0) {
+    record_.state = State::whole;
+  } else if (std::has_single_bit(difference)) {
+    record_.state = State::mended;  // the checksum's own bit
+  } else if (content.size() <= kMendedBytesMax) {
+    const std::optional<std::uint64_t> bit = turned_bit(content.size(), difference);
+    if (!bit || *bit < 8) return;  // one of the table's number is no bit of the record
+    content[*bit / 8] ^= static_cast<std::byte>(1U << *bit % 8);
+    record_.state = State::mended;
   }
-  record_.key = content.subspan(1, key_bytes_);
-  record_.value = content.subspan(1 + key_bytes_);
+  if (record_.state != State::damaged) record_.value = content.subspan(1 + key_bytes_);
 }
 
 Status Remains::each(Table table, FunctionRef<Status(const Record&)> visit) {
   TableRemains& remains = of(table);
-  remains.good = 0;
+  remains.good = remains.bad = 0;
   taken_.assign(met_.size(), false);
   Page page;
   for (const std::uint64_t number : remains.leaves) {
@@ -725,12 +740,14 @@ Status Remains::each(Table table, FunctionRef<Status(const Record&)> visit) {
           taken_[i] = true;
         }
       }
-      record_ = Record{.key = node.key};
-      const Result<bool> loaded = is_taken ? Result<bool>(false) : load(table, node.at, node.room);
+      record_ = Record();
+      record_.key = node.key;
+      const Result<bool> loaded = is_taken ? Result<bool>(false) : load(node.at, node.room);
       status = loaded.status();
       if (!status.ok()) return false;
+      if (*loaded) judge(table);
       if (record_.state != Record::State::whole) is_clean_ = false;
-      if (record_.state != Record::State::damaged) ++remains.good;
+      ++(record_.state == Record::State::damaged ? remains.bad : remains.good);
       status = visit(record_);
       return status.ok();
     });

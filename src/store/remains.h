@@ -42,7 +42,8 @@ namespace skerry::store {
 
 class Remains {
  public:
-  // Called with every page that is read, so many of so many; what it fails with ends the call.
+  // Called with every page that is read, about so many of so many; what it fails with ends the
+  // call.
   using Step = FunctionRef<Status(std::uint64_t done, std::uint64_t total)>;
 
   // Looks at the store's file in `fd`, which must stay open as long as `step` must stay there.
@@ -57,8 +58,7 @@ class Remains {
     State state = State::damaged;
     Bytes key;
     Bytes value;  // of `vectors`, unchecked
-    std::uint32_t sum =
-        0;  // of a damaged one: the checksum that stands there, 0 if none can be read
+    Bytes raw;    // what stands there, with its checksum; empty if it is lost
   };
 
   // Every record of a table that can be read, in the order of its keys but for damaged ones.
@@ -75,7 +75,8 @@ class Remains {
   // All records that the table had are read, and none of them is damaged. Known after each().
   bool is_complete(Table table) const noexcept {
     const TableRemains& remains = of(table);
-    return remains.gaps.empty() || (remains.entries && *remains.entries == remains.good);
+    return remains.entries ? *remains.entries == remains.good
+                           : remains.gaps.empty() && remains.bad == 0;
   }
 
   // Nothing in the file is damaged that was looked at so far: not a page, a root or a record.
@@ -87,6 +88,11 @@ class Remains {
   // The table of free pages is whole.
   bool knows_free_pages() const noexcept { return knows_free_; }
 
+  // The list of the tables is whole, so that a table that it lacks was never there.
+  bool knows_tables() const noexcept { return knows_tables_; }
+  bool has(Table table) const noexcept { return of(table).entries.has_value(); }
+
+  std::size_t page_bytes() const noexcept { return page_bytes_; }
   std::uint64_t pages() const noexcept { return pages_; }
   std::uint64_t pages_damaged() const noexcept { return pages_damaged_; }
   // Leaves that nothing led to, and that were found to be current.
@@ -105,7 +111,8 @@ class Remains {
   };
   struct TableRemains {
     std::optional<std::uint64_t> entries;  // that the main table counts
-    std::uint64_t good = 0;                // of them, read by each()
+    std::uint64_t good = 0;                // read by each(), and believed
+    std::uint64_t bad = 0;                 // and not
     std::vector<std::uint64_t> leaves;     // in the order of their keys
     std::vector<Gap> gaps;
   };
@@ -127,6 +134,7 @@ class Remains {
 
   Result<bool> read_bytes(std::uint64_t offset, std::span<std::byte> out) const;
   Result<bool> read(std::uint64_t page, Page& out);
+  Status tell(std::uint64_t more);
   bool is_free(std::uint64_t page) const noexcept { return knows_free_ && free_[page]; }
 
   Status walk_free();
@@ -145,8 +153,9 @@ class Remains {
   Status sort_leaves(Table table, const std::vector<std::uint64_t>& orphans);
   Result<std::optional<Table>> attribute(const Page& page);
 
-  Result<bool> load(Table table, const std::byte* node, std::size_t room);
-  Result<bool> load_big(std::uint64_t number, std::size_t at);
+  Result<bool> load(const std::byte* node, std::size_t room);
+  Result<bool> load_big(std::uint64_t number, std::uint64_t size);
+  bool fits(Table table) noexcept;
   void judge(Table table);
 
   const int fd_;
@@ -158,6 +167,7 @@ class Remains {
   bool is_clean_ = true;
   bool may_lack_last_commit_ = false;
   bool knows_free_ = false;
+  bool knows_tables_ = false;
   std::vector<bool> free_;   // by page
   std::vector<bool> met_;    // by page: something leads to it
   std::vector<bool> taken_;  // by page: it was part of a value in this each()

@@ -26,8 +26,8 @@ constexpr std::size_t kBootAt = 16;
 constexpr std::size_t kBootBytes = 40;
 constexpr std::size_t kPageBytesAt = 56;
 constexpr std::size_t kRootAt = 64;
-constexpr std::size_t kRootBytes = 152;  // of the page: its header, and LMDB's record (survey.h)
-constexpr std::size_t kNumberAt = 144;   // the transaction, in it
+constexpr std::size_t kRootBytes = sizeof(SyncedRoot);
+constexpr std::size_t kNumberAt = 144;  // the transaction, in it
 constexpr std::size_t kChecksumAt = kFileBytes - 4;
 static_assert(kRootAt + kRootBytes <= kChecksumAt && kNumberAt + 8 == kRootBytes);
 
@@ -72,6 +72,35 @@ Status no_memory() noexcept {
 
 std::uint32_t checksum(const File& file) noexcept {
   return crc32c(std::span(file).first(kChecksumAt));
+}
+
+// The kept root, and whether the machine has been started since: then it is the one that counts.
+enum class Kept { none, not_needed, needed };
+Result<Kept> read_kept(const std::filesystem::path& folder, File& file) {
+  {
+    const Descriptor in(folder / "synced.root", O_RDONLY);
+    if (in.get() < 0) {
+      if (errno == ENOENT) return Kept::none;
+      return status_of_errno(errno, "cannot open store/synced.root: {e}");
+    }
+    const ssize_t got = ::pread(in.get(), file.data(), file.size(), 0);
+    if (got < 0) return status_of_errno(errno, "cannot read store/synced.root: {e}");
+    const auto page_bytes = get_le<std::uint64_t>(&file[kPageBytesAt]);
+    if (static_cast<std::size_t>(got) != file.size() ||
+        std::memcmp(file.data(), kMagic, sizeof kMagic) != 0 ||
+        get_le<std::uint32_t>(&file[kChecksumAt]) != checksum(file) || page_bytes < 512 ||
+        page_bytes > 65536) {
+      return Status(Code::corruption, "store/synced.root is damaged");
+    }
+    if (get_le<std::uint32_t>(&file[kVersionAt]) != kVersion) {
+      return Status(Code::incompatible, "store/synced.root was made by a newer version of Skerry");
+    }
+  }
+  Boot boot;
+  const Status status = read_boot(boot);
+  if (!status.ok()) return status;
+  const bool is_same = std::memcmp(boot.data(), &file[kBootAt], boot.size()) == 0;
+  return is_same ? Kept::not_needed : Kept::needed;
 }
 
 }  // namespace
@@ -130,29 +159,9 @@ Status forget_synced_root(const std::filesystem::path& folder) try {
 
 Result<bool> recover_synced_root(const std::filesystem::path& folder, bool read_only) {
   File file;
-  {
-    const Descriptor in(folder / "synced.root", O_RDONLY);
-    if (in.get() < 0) {
-      if (errno == ENOENT) return false;
-      return status_of_errno(errno, "cannot open store/synced.root: {e}");
-    }
-    const ssize_t got = ::pread(in.get(), file.data(), file.size(), 0);
-    if (got < 0) return status_of_errno(errno, "cannot read store/synced.root: {e}");
-    const auto page_bytes = get_le<std::uint64_t>(&file[kPageBytesAt]);
-    if (static_cast<std::size_t>(got) != file.size() ||
-        std::memcmp(file.data(), kMagic, sizeof kMagic) != 0 ||
-        get_le<std::uint32_t>(&file[kChecksumAt]) != checksum(file) || page_bytes < 512 ||
-        page_bytes > 65536) {
-      return Status(Code::corruption, "store/synced.root is damaged");
-    }
-    if (get_le<std::uint32_t>(&file[kVersionAt]) != kVersion) {
-      return Status(Code::incompatible, "store/synced.root was made by a newer version of Skerry");
-    }
-  }
-  Boot boot;
-  Status status = read_boot(boot);
-  if (!status.ok()) return status;
-  if (std::memcmp(boot.data(), &file[kBootAt], boot.size()) == 0) return true;
+  const Result<Kept> kept = read_kept(folder, file);
+  if (!kept.ok()) return kept.error();
+  if (*kept != Kept::needed) return *kept == Kept::not_needed;
   if (read_only) {
     return Status(Code::corruption,
                   "the power went while the store was not synced; open it once for writing");
@@ -165,6 +174,7 @@ Result<bool> recover_synced_root(const std::filesystem::path& folder, bool read_
   const auto page_bytes = get_le<std::uint64_t>(&file[kPageBytesAt]);
   std::uint64_t number = 0;
   std::memcpy(&number, &file[kRootAt + kNumberAt], sizeof number);
+  Status status;
   for (int i = 0; i < 2 && status.ok(); ++i, --number) {
     const std::uint64_t page = number & 1;
     std::memcpy(&file[kRootAt], &page, sizeof page);
@@ -176,6 +186,14 @@ Result<bool> recover_synced_root(const std::filesystem::path& folder, bool read_
   }
   if (!status.ok()) return status;
   return true;
+}
+
+Result<bool> read_synced_root(const std::filesystem::path& folder, SyncedRoot& root) {
+  File file = {};
+  const Result<Kept> kept = read_kept(folder, file);
+  if (!kept.ok()) return kept.error();
+  std::memcpy(root.data(), &file[kRootAt], root.size());
+  return *kept == Kept::needed;
 }
 
 }  // namespace skerry::store

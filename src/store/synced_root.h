@@ -29,6 +29,8 @@
 // Threads: plain functions; the caller is the only writer of the store.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 
@@ -52,5 +54,13 @@ Status forget_synced_root(const std::filesystem::path& folder);
 // Whether there is one, which is then to be forgotten after a sync. Errors: corruption (the kept
 // root is damaged; or it is needed and `read_only`), io_error.
 Result<bool> recover_synced_root(const std::filesystem::path& folder, bool read_only);
+
+// The beginning of the root's page: its header, and LMDB's record (lmdb_layout.h).
+using SyncedRoot = std::array<std::byte, 152>;
+
+// For who reads the store without LMDB: whether the kept root counts instead of LMDB's two, and
+// then what it is. Changes nothing. Errors: corruption (what is kept is damaged), incompatible,
+// io_error.
+Result<bool> read_synced_root(const std::filesystem::path& folder, SyncedRoot& root);
 
 }  // namespace skerry::store
