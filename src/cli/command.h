@@ -67,6 +67,7 @@ void add_verify(CLI::App& app);
 void add_compact(CLI::App& app);
 void add_backup(CLI::App& app);
 void add_restore(CLI::App& app);
+void add_repair(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_demo(CLI::App& app);
 

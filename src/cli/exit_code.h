@@ -14,6 +14,7 @@ enum ExitCode : int {
   kDamaged = 5,        // the database is damaged, or not one of ours
   kBusy = 6,           // another process has the database open
   kPromise = 7,        // demo: it ran, but a figure is not what Skerry promises
+  kLost = 8,           // repair: it is done, and something could not be kept
   kInterrupted = 130,  // stopped by Ctrl-C; what was acknowledged is stored
 };
 
@@ -27,6 +28,7 @@ inline constexpr const char* kExitCodes =
     "  5    the database is damaged, or not one of ours\n"
     "  6    another process has the database open\n"
     "  7    demo: it ran, but a figure is not what Skerry promises\n"
+    "  8    repair: it is done, and something could not be kept\n"
     "  130  stopped by Ctrl-C; what was acknowledged is stored\n";
 
 }  // namespace skerry::cli

@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
   add_compact(app);
   add_backup(app);
   add_restore(app);
+  add_repair(app);
   add_bench(app);
   add_demo(app);
   try {

@@ -13,8 +13,8 @@ import unittest
 
 SKERRY = os.environ["SKERRY"]
 
-OK, NOT_FOUND, USAGE, DATA, STORAGE, DAMAGED, BUSY, PROMISE, INTERRUPTED = (
-    0, 1, 2, 3, 4, 5, 6, 7, 130)
+OK, NOT_FOUND, USAGE, DATA, STORAGE, DAMAGED, BUSY, PROMISE, LOST, INTERRUPTED = (
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 130)
 
 
 def row(i, dimension=8):

@@ -1,5 +1,6 @@
 """test_commands.py - every command: its answer, its JSON, its exit code."""
 import os
+import struct
 import subprocess
 import time
 import unittest
@@ -7,7 +8,7 @@ import unittest
 from cli_case import *
 
 COMMANDS = ("create", "import", "search", "get", "remove", "export", "stats", "verify", "compact",
-            "backup", "restore", "bench", "demo")
+            "backup", "restore", "repair", "bench", "demo")
 
 
 class Help(CliCase):
@@ -15,7 +16,7 @@ class Help(CliCase):
         out = self.run_skerry("--help")
         for command in COMMANDS:
             self.assertIn(command, out)
-        for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "130 "):
+        for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "130 "):
             self.assertIn("\n  " + code, out)
         for command in COMMANDS:
             with self.subTest(command=command):
@@ -182,6 +183,71 @@ class GetAndRemove(CliCase):
         found = self.run_json("search", self.db, "docs", "--vector", json.dumps(row(10)))[0]
         self.assertTrue(all(h["key"] >= 12 for h in found["hits"]))
         self.assertEqual(self.run_json("remove", self.db, "docs", 10)[0]["removed"], 0)
+
+
+class Repair(CliCase):
+    def damage(self, text):
+        """Wipes the page that holds this text."""
+        path = os.path.join(self.db, "store", "data.mdb")
+        with open(path, "r+b") as file:
+            page = file.read().index(text) // 4096
+            file.seek(page * 4096)
+            file.write(bytes(4096))
+
+    def test_a_whole_database_is_not_changed(self):
+        self.import_rows(50)
+        before = self.read("db/store/data.mdb")
+        answer = self.run_json("repair", self.db)[0]
+        self.assertEqual(answer["repair"], "whole")
+        self.assertIsNone(answer["set_aside"])
+        self.assertEqual(self.read("db/store/data.mdb"), before)
+        self.assertIn("repair: whole", self.run_skerry("repair", self.db))
+
+    def test_what_is_lost_is_told_by_key(self):
+        # Half a page each, without an image that has the rows as well.
+        with open(self.path("wide.fbin"), "wb") as file:
+            file.write(pack_bin(rows(60, 500)))
+        self.run_skerry("import", self.db, "docs", self.path("wide.fbin"), "--metric", "l2")
+        os.remove(os.path.join(self.db, "images", "1.image"))
+        self.damage(struct.pack("<64f", *row(20, 500)[:64]))
+        self.run_skerry("verify", self.db, expect=DAMAGED)
+        copy = self.path("repaired")
+        answer = self.run_json("repair", self.db, "--to", copy, expect=LOST)[0]
+        self.assertEqual(answer["repair"], "repaired with losses")
+        docs = answer["collections"][0]
+        self.assertIn(20, docs["keys_lost"])
+        self.assertEqual(docs["rows_lost"], len(docs["keys_lost"]))
+        self.assertEqual(docs["rows"] + docs["rows_lost"], 60)
+        self.run_skerry("verify", copy)
+        self.run_skerry("verify", self.db, expect=DAMAGED)
+        out = self.run_skerry("repair", self.db, expect=LOST)
+        self.assertIn("lost rows of keys:", out)
+        self.assertIn("store.damaged", out)
+        self.assertEqual(self.err, "")
+        self.assertTrue(os.path.exists(os.path.join(self.db, "store.damaged", "data.mdb")))
+        self.assertIn("verify: clean", self.run_skerry("verify", self.db))
+        self.assertEqual(self.size(), docs["rows"])
+
+    def test_rows_that_the_image_has_are_not_lost(self):
+        with open(self.path("wide.fbin"), "wb") as file:
+            file.write(pack_bin(rows(60, 500)))
+        self.run_skerry("import", self.db, "docs", self.path("wide.fbin"), "--metric", "l2")
+        self.damage(struct.pack("<64f", *row(20, 500)[:64]))
+        answer = self.run_json("repair", self.db)[0]
+        self.assertEqual(answer["repair"], "repaired")
+        self.assertGreater(answer["collections"][0]["rows_from_image"], 0)
+        self.assertEqual(self.vector(20), row(20, 500))
+        self.run_skerry("verify", self.db)
+
+    def test_without_a_root_nothing_is_changed(self):
+        self.import_rows(50)
+        with open(os.path.join(self.db, "store", "data.mdb"), "r+b") as file:
+            file.write(bytes(8192))
+        before = self.read("db/store/data.mdb")
+        error = self.run_json("repair", self.db, expect=DAMAGED)[0]
+        self.assertIn("corruption", error["error"])
+        self.assertEqual(self.read("db/store/data.mdb"), before)
+        self.run_skerry("repair", self.path("nowhere"), expect=NOT_FOUND)
 
 
 class Keeping(CliCase):

@@ -7,6 +7,9 @@
 // open it again. Every call answers rightly or says corruption or incompatible. Damage to an image
 // must not be felt at all: the store is the truth.
 //
+// Then the same damage is repaired, and what was kept is compared with what the report tells:
+// nothing is missing that it does not tell, and nothing is there that had been removed or replaced.
+//
 // The first rounds cut every file at every page, the others are of chance. A round follows from the
 // seed and its number.
 
@@ -22,6 +25,7 @@
 
 #include "skerry/database.h"
 #include "support/files.h"
+#include "support/repaired.h"
 #include "support/temp_dir.h"
 #include "support/vectors.h"
 #include "torture/run.h"
@@ -284,7 +288,9 @@ std::string hurt(std::string& bytes, Random& random) {
 
 struct Findings {
   Words words;
-  bool refused;  // some call said that something is damaged
+  bool refused;        // some call said that something is damaged
+  bool is_repaired;    // a repair made a database
+  testing::Kept kept;  // by it
 };
 
 // In the child: opens the folder and compares all with `content`.
@@ -399,6 +405,49 @@ class Look {
   Findings& findings_;
 };
 
+// In the child: repairs the folder and compares what there is with `content`.
+void repair_and_look(const std::map<std::string, Rows>& content, const fs::path& folder,
+                     Findings& findings) {
+  const std::string before = testing::read_file(folder / "store" / "data.mdb");
+  const Result<RepairReport> report = Database::repair(folder);
+  if (!report.ok()) {
+    const Code code = report.error().code();
+    if (code != Code::corruption && code != Code::incompatible) {
+      findings.words.say("repair: %s", report.error().message().c_str());
+    } else if (testing::read_file(folder / "store" / "data.mdb") != before) {
+      findings.words.say("a repair that gave up changed the store");
+    }
+    return;
+  }
+  if (report->is_whole && findings.refused) {
+    return findings.words.say("repair calls whole what another call refused");
+  }
+  const fs::path kept = report->is_whole ? folder / "store" : report->set_aside;
+  if (testing::read_file(kept / "data.mdb") != before) {
+    return findings.words.say("the damaged store is not kept");
+  }
+  std::map<std::string, testing::Expected> expected;
+  for (const auto& [name, rows] : content) {
+    const CollectionOptions& options = collections().at(name);
+    testing::Expected& held = expected[name];
+    held = {options.index.dimension, options.byte_keys, {}};
+    for (const auto& [key, row] : rows) {
+      const auto* vector = reinterpret_cast<const char*>(row.vector.data(0));
+      held.rows[key] = {std::string(vector, row.vector.row_bytes()), row.payload};
+    }
+  }
+  Result<Database> database = Database::open(
+      folder, {.create_if_missing = false, .durability = Durability::none, .threads = 1});
+  if (!database.ok()) {
+    return findings.words.say("open of what was repaired: %s", database.status().message().c_str());
+  }
+  testing::Repaired repaired(*report, *database, 1);
+  const std::string wrong = repaired.disagreement(expected);
+  if (!wrong.empty()) return findings.words.say("repaired: %s", wrong.c_str());
+  findings.is_repaired = true;
+  findings.kept = repaired.kept();
+}
+
 class Torture {
  public:
   explicit Torture(Run& run) : run_(run) {
@@ -443,15 +492,41 @@ class Torture {
     const bool image = name.starts_with("images/");
     const bool write = below(random, 2) == 0;
     Child child([&] { return Look(sample.content(), image, *findings_).look(folder, write); });
-    const int status = child.wait(std::chrono::seconds(60));
-    refused_ += findings_->refused ? 1 : 0;
+    int status = child.wait(std::chrono::seconds(60));
+    bool fell = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    if (!fell && !findings_->words.any()) {
+      sample.write(folder);
+      testing::write_file(folder / name, bytes);
+      Child repairer([&] {
+        repair_and_look(sample.content(), folder, *findings_);
+        return 0;
+      });
+      status = repairer.wait(std::chrono::seconds(60));
+      fell = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    }
+    if (findings_->refused) {
+      ++refused_;
+      repaired_ += findings_->is_repaired ? 1 : 0;
+      kept_.rows += findings_->kept.rows;
+      kept_.rows_missing += findings_->kept.rows_missing;
+    }
     run_.progress(number, (std::to_string(refused_) + " were refused").c_str());
-    const bool fell = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     if (findings_->words.any() || fell) {
       run_.fail(number, name + ": " + said + ": " +
                             (findings_->words.any() ? findings_->words.text : "the child ") +
                             (fell ? " " + ending(status, child.hung) : ""));
     }
+  }
+
+  // What became of the rounds that some call had refused.
+  void tell() const {
+    const std::uint64_t all = kept_.rows + kept_.rows_missing;
+    std::fprintf(stderr,
+                 "damage: %llu rounds were refused; %llu of them were repaired, with %.4f of their "
+                 "rows\n",
+                 static_cast<unsigned long long>(refused_),
+                 static_cast<unsigned long long>(repaired_),
+                 all == 0 ? 1.0 : static_cast<double>(kept_.rows) / static_cast<double>(all));
   }
 
  private:
@@ -467,6 +542,8 @@ class Torture {
   std::vector<Cut> cuts_;
   Shared<Findings> findings_;
   std::uint64_t refused_ = 0;
+  std::uint64_t repaired_ = 0;
+  testing::Kept kept_;
 };
 
 }  // namespace
@@ -476,5 +553,6 @@ int main(int argc, char** argv) {
   skerry::torture::Run run("damage", 400, argc, argv);
   skerry::torture::Torture torture(run);
   for (std::uint64_t round = 0; round < run.rounds(); ++round) torture.round(round);
+  torture.tell();
   return run.finish();
 }
