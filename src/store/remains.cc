@@ -269,21 +269,22 @@ Status Remains::choose_root(Bytes kept_root) {
   const Status nowhere(Code::corruption,
                        "both roots of store/data.mdb are damaged: nothing tells which of its pages "
                        "are current");
+  // The number in a root may be damaged so that it still follows the other's, or is followed by it:
+  // what the root frees tells its number too. Those that have freed nothing yet are 0 and 1.
+  for (Root& root : roots) {
+    if (!root.is_plausible) continue;
+    const Result<std::uint64_t> freed = newest_free_number(root);
+    if (!freed.ok()) return freed.status();
+    if (*freed == 0 || *freed == root.number) continue;
+    is_clean_ = false;
+    root.number = *freed;
+  }
   const auto [older, newer] = roots[0].number < roots[1].number ? std::pair(roots[0], roots[1])
                                                                 : std::pair(roots[1], roots[0]);
   if (older.is_plausible && newer.is_plausible) {
     root_ = newer;
-    if (newer.number != older.number + 1) {
-      // One of the numbers is damaged. What the roots free tells them apart.
-      is_clean_ = false;
-      const Result<std::uint64_t> by_older = newest_free_number(older);
-      const Result<std::uint64_t> by_newer = newest_free_number(newer);
-      if (!by_older.ok() || !by_newer.ok())
-        return by_older.ok() ? by_newer.status() : by_older.status();
-      if (*by_older > *by_newer) root_ = older;
-      root_.number = std::max(*by_older, *by_newer);
-      may_lack_last_commit_ = *by_older == *by_newer || *by_older == 0 || *by_newer == 0;
-    }
+    may_lack_last_commit_ = newer.number != older.number + 1;
+    if (may_lack_last_commit_) is_clean_ = false;
   } else if (older.is_plausible || newer.is_plausible) {
     is_clean_ = false;
     root_ = older.is_plausible ? older : newer;
