@@ -125,6 +125,16 @@ TEST_F(Version1, IsRefusedReadOnlyUntilItIsOpenedForWriting) {
   EXPECT_OK(Database::open(folder_.path(), {.read_only = true}));
 }
 
+TEST_F(Version1, IsNotRepairedButBroughtUpToDate) {
+  EXPECT_ERROR_SAYING(Database::repair(folder_.path()), Code::incompatible, 1, 2,
+                      "open it once for writing");
+  EXPECT_TRUE(is_untouched());
+  expect_all_of_it();
+  const Result<RepairReport> report = Database::repair(folder_.path());
+  ASSERT_OK(report);
+  EXPECT_TRUE(report->is_whole);
+}
+
 TEST_F(Version1, KeepsItsImages) {
   Result<Database> database = Database::open(folder_.path());
   ASSERT_OK(database);

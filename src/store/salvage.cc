@@ -127,8 +127,7 @@ bool is_name(std::string_view name) noexcept {
 
 void sort_unique(std::vector<Key>& keys) {
   std::ranges::sort(keys);
-  const auto rest = std::ranges::unique(keys);
-  keys.erase(rest.begin(), rest.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
 }
 
 class Salvage {
@@ -579,7 +578,9 @@ class Salvage {
 
   // Rows that the store has lost, from who else has them: those that nothing has changed since.
   Status take_testimonies() {
-    for (auto& [id, source] : sources_) {
+    for (auto& entry : sources_) {
+      const std::uint32_t id = entry.first;
+      Source& source = entry.second;
       if (!source.testimony || !source.is_told || source.told_until != source.old->sequence) {
         continue;
       }

@@ -3,7 +3,8 @@
 // The input is damage to a small good store: patches of five bytes, u16 page, u16 offset in it, u8
 // to xor. (Whole stores as inputs would be kept from nearly every page by the first one that is
 // wrong.) A store that opens in spite of it is read from end to end, written to, and read again.
-// The input itself is tried as each record of the schema too.
+// What repairs a store reads it too, and a store that it makes opens. The input itself is tried as
+// each record of the schema too.
 
 #include <unistd.h>
 
@@ -14,11 +15,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "skerry/database.h"
+#include "store/salvage.h"
 #include "store/schema.h"
 #include "store/store.h"
 
@@ -104,6 +107,45 @@ void read_all(const store::Store& store) {
   if (seen == 1) std::abort();  // never: so that the bytes are read
 }
 
+// Nobody else knows anything of the store.
+class NoWitness final : public store::Witness {
+ public:
+  std::optional<Testimony> about(std::uint32_t) override { return std::nullopt; }
+  skerry::Status rows(std::uint32_t,
+                      skerry::FunctionRef<skerry::Status(skerry::Key, store::Bytes)>) override {
+    return {};
+  }
+  std::uint32_t last_collection() override { return 0; }
+};
+
+// What is read of a file does not take longer than the file is long, however its pages point.
+void salvage(const fs::path& home) {
+  const fs::path fresh = home / "salvaged";
+  fs::remove_all(fresh);
+  fs::create_directory(fresh);
+  NoWitness witness;
+  skerry::RepairReport report;
+  std::uint64_t steps = 0;
+  const auto step = [&](std::uint64_t, std::uint64_t total) {
+    if (++steps > 200 * (total + 10)) std::abort();
+    return skerry::Status();
+  };
+  const skerry::Status status = store::salvage(home / "store", fresh, witness, {}, step, report);
+  if (!status.ok()) {
+    const skerry::Code code = status.code();
+    if (code != skerry::Code::corruption && code != skerry::Code::incompatible) std::abort();
+    return;
+  }
+  auto opened = store::Store::open(fresh, {.read_only = true});
+  if (!opened.ok()) std::abort();
+  for (const skerry::CollectionRepair& repair : report.collections) {
+    if (!repair.is_kept) continue;
+    const skerry::Status good = (*opened)->read(
+        [&](const store::Reading& reading) { return reading.check(repair.number); });
+    if (!good.ok()) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -123,6 +165,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   std::ofstream(base.home / "store" / "data.mdb", std::ios::binary) << bytes;
 
+  salvage(base.home);
   auto opened = store::Store::open(base.home / "store", {.durability = skerry::Durability::none});
   if (!opened.ok()) {
     if (opened.status().message().empty()) std::abort();
