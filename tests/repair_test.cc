@@ -154,7 +154,17 @@ class RepairTest : public ::testing::Test {
     EXPECT_EQ(repaired.disagreement(from.content()), "");
     rows_ += repaired.kept().rows;
     rows_missing_ += repaired.kept().rows_missing;
-    whole_ += report->is_whole ? 1 : 0;
+    for (const CollectionRepair& each : report->collections) {
+      seen_["recounted"] += each.is_recounted ? 1 : 0;
+      seen_["options of the image"] += each.has_options_of_image ? 1 : 0;
+      seen_["rows of the image"] += each.rows_from_image;
+      seen_["places rebuilt"] += each.places_rebuilt;
+      seen_["keys lost"] += each.keys_lost.size();
+      seen_["names lost"] += each.names_lost.size();
+      seen_["payloads of keys lost"] += each.payload_keys_lost.size();
+      seen_["payloads lost in ranges"] += each.payload_ranges_lost.size();
+      seen_["rows mended"] += each.rows_mended;
+    }
     lossless_ += report->has_losses ? 0 : 1;
     ++repaired_;
   }
@@ -178,8 +188,8 @@ class RepairTest : public ::testing::Test {
   RepairReport last_;
   std::size_t repaired_ = 0;
   std::size_t refused_ = 0;
-  std::size_t whole_ = 0;
   std::size_t lossless_ = 0;
+  std::map<std::string, std::uint64_t> seen_;
   std::uint64_t rows_ = 0;
   std::uint64_t rows_missing_ = 0;
 };
@@ -204,6 +214,11 @@ TEST_F(RepairTest, EveryPageWiped) {
   }
   // Without images nothing tells the options that the one leaf of the collections' records held.
   EXPECT_EQ(refused_, 1U);
+  for (const char* what :
+       {"recounted", "options of the image", "rows of the image", "places rebuilt", "keys lost",
+        "names lost", "payloads of keys lost", "payloads lost in ranges"}) {
+    EXPECT_GT(seen_[what], 0U) << what;
+  }
   tell("a page wiped");
 }
 
@@ -232,7 +247,7 @@ TEST_F(RepairTest, CutAtEveryPage) {
 TEST_F(RepairTest, BitsOfChance) {
   Random random(2);
   const Sample& from = sample();
-  for (std::size_t round = 0; round < 300; ++round) {
+  for (std::size_t round = 0; round < scaled(300); ++round) {
     std::string bytes = from.bytes();
     std::size_t byte = below(random, bytes.size());
     // Half of them where pages keep their own affairs.
@@ -242,13 +257,14 @@ TEST_F(RepairTest, BitsOfChance) {
     repair(from, bytes, "bit " + std::to_string(bit) + " of byte " + std::to_string(byte));
   }
   EXPECT_EQ(refused_, 0U);
+  EXPECT_GT(seen_["rows mended"], 0U);
   tell("a bit turned over");
 }
 
 TEST_F(RepairTest, SectorsOfNoise) {
   Random random(3);
   const Sample& from = sample();
-  for (std::size_t round = 0; round < 200; ++round) {
+  for (std::size_t round = 0; round < scaled(200); ++round) {
     std::string bytes = from.bytes();
     const std::size_t at = below(random, bytes.size() / 512) * 512;
     for (std::size_t i = at; i < at + 512; ++i) bytes[i] = static_cast<char>(random());

@@ -167,6 +167,58 @@ TEST_F(RepairFolderTest, KeepsTheImageOfWhatLostNothing) {
   EXPECT_EQ(docs->stats()->opened, Opened::image);
 }
 
+// Three bytes of M: too much to be put right. The image has the options, and with them the record's
+// checksum proves its name.
+TEST_F(RepairFolderTest, ACollectionsRecordIsMadeAgainFromItsImage) {
+  std::string bytes = read(file());
+  const std::string name = "docs";
+  for (std::size_t at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + 1)) {
+    for (std::size_t byte = 12; byte < 15; ++byte) bytes[at + name.size() + byte] ^= 0x55;
+  }
+  write(file(), bytes);
+  const Result<RepairReport> report = Database::repair(folder());
+  ASSERT_TRUE(report.ok()) << report.error().message();
+  EXPECT_EQ(report->collections.at(0).name, "docs");
+  EXPECT_TRUE(report->collections.at(0).has_options_of_image);
+  EXPECT_FALSE(report->has_losses);
+  EXPECT_EQ(keys_in(folder()), all_but({}));
+}
+
+TEST_F(RepairFolderTest, WithoutItNobodyTellsWhatItWas) {
+  remove_images();
+  std::string bytes = read(file());
+  const std::string name = "docs";
+  for (std::size_t at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + 1)) {
+    for (std::size_t byte = 12; byte < 15; ++byte) bytes[at + name.size() + byte] ^= 0x55;
+  }
+  write(file(), bytes);
+  EXPECT_EQ(Database::repair(folder()).status().code(), Code::corruption);
+  EXPECT_EQ(read(file()), bytes);
+  EXPECT_FALSE(fs::exists(folder() / "store.repair"));
+}
+
+// The numbers of collections that were dropped are not given out again either.
+TEST_F(RepairFolderTest, AFreshCollectionGetsANumberThatNobodyHad) {
+  {
+    Result<Database> database = Database::open(folder());
+    ASSERT_TRUE(database.ok());
+    for (const char* name : {"a", "b", "c"}) {
+      ASSERT_TRUE(database->create(name, {.index = {.dimension = 2}}).ok());
+      ASSERT_TRUE(database->drop(name).ok());
+    }
+  }
+  remove_images();
+  damage_row(3);
+  ASSERT_TRUE(Database::repair(folder()).ok());
+  Result<Database> database = Database::open(folder());
+  ASSERT_TRUE(database.ok());
+  Result<Collection> fresh = database->create("fresh", {.index = {.dimension = 2}});
+  ASSERT_TRUE(fresh.ok());
+  ASSERT_TRUE(fresh->upsert(1, std::vector<float>{1, 2}).ok());
+  ASSERT_TRUE(database->checkpoint().ok());
+  EXPECT_TRUE(fs::exists(folder() / "images" / "5.image"));
+}
+
 TEST_F(RepairFolderTest, WritesElsewhereAndLeavesTheFolderAsItIs) {
   remove_images();
   damage_row(3);
