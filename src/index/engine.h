@@ -37,7 +37,7 @@
 
 namespace skerry {
 
-class Snapshot;
+class ImageSnapshot;
 namespace image {
 class File;
 struct Header;
@@ -123,9 +123,9 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Writes an image of this moment and returns the number of its last change. Beside its place,
-  // synced, read again, and renamed. Readers and writers go on (snapshot.h); one save at a time,
-  // others wait. `step` is called now and then with nothing held, and `ready` before the renaming:
-  // when step() is false (`closed`) or ready() fails, there is no new image.
+  // synced, read again, and renamed. Readers and writers go on (image_snapshot.h); one save at a
+  // time, others wait. `step` is called now and then with nothing held, and `ready` before the
+  // renaming: when step() is false (`closed`) or ready() fails, there is no new image.
   // Memory: 1 MB, 8 to 16 bytes a live key, and the slots that are freed while it is written.
   Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag,
                              FunctionRef<bool()> step, FunctionRef<Status()> ready);
@@ -326,10 +326,10 @@ class Engine {
 
   // image_save.cc
   void keep_for_snapshot(Slot slot) noexcept;
-  Status begin_snapshot(Snapshot& snapshot);
-  void end_snapshot(Snapshot& snapshot) noexcept;
-  Status save_slots(Snapshot& snapshot, FunctionRef<bool()> step);
-  Status save_snapshot(Snapshot& snapshot, FunctionRef<bool()> step);
+  Status begin_snapshot(ImageSnapshot& snapshot);
+  void end_snapshot(ImageSnapshot& snapshot) noexcept;
+  Status save_slots(ImageSnapshot& snapshot, FunctionRef<bool()> step);
+  Status save_snapshot(ImageSnapshot& snapshot, FunctionRef<bool()> step);
   Status save_rows(const image::Header& header, std::uint32_t section, std::span<std::byte> buffer,
                    FunctionRef<bool()> step,
                    FunctionRef<Status(std::uint64_t, std::span<const std::byte>)> write);
@@ -363,10 +363,10 @@ class Engine {
   // threads that link one batch together.
   mutable FairMutex write_mutex_;
   std::mutex link_mutex_;
-  std::mutex save_mutex_;         // one image at a time; taken before the writer lock
-  Snapshot* snapshot_ = nullptr;  // of the image whose slots are being written
-  bool keeps_rows_ = false;       // an image is being written: freed slots are not used again
-  std::uint64_t reserved_ = 0;    // upserts that were reserved and not published yet
+  std::mutex save_mutex_;              // one image at a time; taken before the writer lock
+  ImageSnapshot* snapshot_ = nullptr;  // of the image whose slots are being written
+  bool keeps_rows_ = false;            // an image is being written: freed slots are not used again
+  std::uint64_t reserved_ = 0;         // upserts that were reserved and not published yet
   SlotList free_slots_;
   SlotList retired_;  // unlinked, no tag yet
   SlotList waiting_;  // unlinked, until epoch waiting_tag_ has passed

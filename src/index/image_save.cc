@@ -1,7 +1,7 @@
 // image_save.cc - an index becomes a file, while it is written to and searched.
 //
 //   1. the moment      under the writer lock: the numbers of the header, and the snapshot begins
-//   2. slots           states, flags, links: by the saver and by writers (snapshot.h)
+//   2. slots           states, flags, links: by the saver and by writers (image_snapshot.h)
 //   3. their sums      read back from the file, and the key directory made from the states
 //   4. rows            copied with no lock; from here on freed slots may be used again
 //   5. the end         directory, checksums, header; synced, read again, renamed, the folder synced
@@ -26,7 +26,7 @@
 #include "base/files.h"
 #include "index/engine.h"
 #include "index/image_file.h"
-#include "index/snapshot.h"
+#include "index/image_snapshot.h"
 
 namespace skerry {
 namespace {
@@ -125,7 +125,7 @@ class Beside {
 
 // -- the snapshot ---------------------------------------------------------------------------------
 
-void Snapshot::keep(const Storage& storage, Slot slot) noexcept {
+void ImageSnapshot::keep(const Storage& storage, Slot slot) noexcept {
   if (slot >= header_.used || written_[slot / kBlock]) return;
   written_[slot / kBlock] = true;
   const Slot first = slot / kBlock * kBlock;
@@ -138,7 +138,7 @@ void Snapshot::keep(const Storage& storage, Slot slot) noexcept {
   if (status_.ok()) status_ = status;
 }
 
-Slot Snapshot::claim(Slot& first, std::uint32_t blocks) noexcept {
+Slot ImageSnapshot::claim(Slot& first, std::uint32_t blocks) noexcept {
   const std::uint32_t end = (header_.used + kBlock - 1) / kBlock;
   std::uint32_t block = first / kBlock;
   while (block < end && written_[block]) ++block;
@@ -153,7 +153,7 @@ void Engine::keep_for_snapshot(Slot slot) noexcept {
 
 // Notes what the header says and lets writers know. Upserts that were reserved counted on free
 // slots; those are not to be had now, so as many others are made.
-Status Engine::begin_snapshot(Snapshot& snapshot) {
+Status Engine::begin_snapshot(ImageSnapshot& snapshot) {
   std::lock_guard lock(write_mutex_);
   if (!read_only_) {
     keeps_rows_ = true;
@@ -191,14 +191,14 @@ Status Engine::begin_snapshot(Snapshot& snapshot) {
   return {};
 }
 
-void Engine::end_snapshot(Snapshot& snapshot) noexcept {
+void Engine::end_snapshot(ImageSnapshot& snapshot) noexcept {
   std::lock_guard lock(write_mutex_);
   SKERRY_ASSERT(snapshot_ == nullptr || snapshot_ == &snapshot);
   snapshot_ = nullptr;
   keeps_rows_ = false;
 }
 
-Status Engine::save_slots(Snapshot& snapshot, FunctionRef<bool()> step) {
+Status Engine::save_slots(ImageSnapshot& snapshot, FunctionRef<bool()> step) {
   struct Piece {
     std::uint64_t place;
     std::size_t bytes;
@@ -206,7 +206,7 @@ Status Engine::save_slots(Snapshot& snapshot, FunctionRef<bool()> step) {
   const image::Header& header = snapshot.header();
   const std::size_t slot_bytes = sizeof(SlotState) + 1 + std::size_t{2} * options_.M * sizeof(Slot);
   const auto blocks = static_cast<std::uint32_t>(
-      std::max<std::size_t>(1, kLockedBytes / (slot_bytes * Snapshot::kBlock)));
+      std::max<std::size_t>(1, kLockedBytes / (slot_bytes * ImageSnapshot::kBlock)));
   std::vector<std::byte> buffer;
   std::vector<Piece> pieces;
   for (Slot next = 0;;) {
@@ -220,7 +220,7 @@ Status Engine::save_slots(Snapshot& snapshot, FunctionRef<bool()> step) {
         snapshot_ = nullptr;  // writers need not look any more
         return snapshot.status();
       }
-      const Status copied = Snapshot::each_piece(
+      const Status copied = ImageSnapshot::each_piece(
           writable(), next, limit,
           [&](image::Section section, std::uint64_t offset, std::span<const std::byte> bytes) {
             buffer.insert(buffer.end(), bytes.begin(), bytes.end());
@@ -289,7 +289,7 @@ Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const Imag
   Beside beside(path);
   const image::File file(beside.path(), O_RDWR | O_CREAT | O_TRUNC);
   if (!file.is_open()) return status_of_errno(file.error(), "cannot create the image: {e}");
-  Snapshot snapshot(file);
+  ImageSnapshot snapshot(file);
   image::Header& header = snapshot.header();
   std::memcpy(header.magic, image::kMagic, sizeof(header.magic));
   header.version = image::kVersion;
@@ -319,7 +319,7 @@ Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const Imag
 }
 
 // Everything from the slots to the reading again. Leaves the snapshot as it may be: save() ends it.
-Status Engine::save_snapshot(Snapshot& snapshot, FunctionRef<bool()> step) try {
+Status Engine::save_snapshot(ImageSnapshot& snapshot, FunctionRef<bool()> step) try {
   const image::File& file = snapshot.file();
   image::Header& header = snapshot.header();
   Status status = save_slots(snapshot, step);

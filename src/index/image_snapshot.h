@@ -1,4 +1,4 @@
-// snapshot.h - what an image that is being written still has to see as it was.
+// image_snapshot.h - what an image that is being written still has to see as it was.
 //
 // An image shows one moment, S, and takes seconds to write, while writers go on. Two things make
 // that possible:
@@ -34,11 +34,11 @@
 
 namespace skerry {
 
-class Snapshot {
+class ImageSnapshot {
  public:
   static constexpr std::uint32_t kBlock = 64;  // slots
 
-  explicit Snapshot(const image::File& file) noexcept : file_(file) {}
+  explicit ImageSnapshot(const image::File& file) noexcept : file_(file) {}
 
   // The header says what the moment is; its sections have their places. out_of_memory.
   Status begin(const image::Header& header) {
