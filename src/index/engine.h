@@ -99,6 +99,10 @@ struct ImageOwner {
 // The one check of an index's options; names the first that is out of range.
 Status check_options(const IndexOptions& options) noexcept;
 
+// And of a search in an index of those options. A filter is one of numbers.
+Status check_search(const IndexOptions& index, VectorView query,
+                    const SearchOptions& options) noexcept;
+
 class Engine {
  public:
   static Result<std::unique_ptr<Engine>> create(const IndexOptions& options, KeyOrder order = {});
@@ -304,7 +308,6 @@ class Engine {
   static void append(SlotList& list, const SlotList& more, Storage& storage) noexcept;
 
   // search.cc
-  Status check_search(VectorView query, const SearchOptions& options) const noexcept;
   Result<SearchResult> search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
                                    const SearchOptions& options) const;
   Result<SearchResult> search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,

@@ -19,6 +19,7 @@
 
 #include "base/epoch.h"
 #include "base/workers.h"
+#include "index/block_scorer.h"
 #include "index/engine.h"
 #include "index/top_hits.h"
 #include "quant/convert.h"
@@ -26,56 +27,8 @@
 namespace skerry {
 namespace {
 
-constexpr std::size_t kBlock = 256;     // slots scored together in a scan
 constexpr std::uint32_t kSample = 128;  // slots asked to estimate what a predicate passes
 constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
-
-// Collects slots into blocks, scores them exactly and offers them.
-class BlockScorer {
- public:
-  BlockScorer(const Storage& storage, const Scorer& exact, float max_distance, TopHits& top,
-              Searcher& searcher, std::uint64_t budget) noexcept
-      : storage_(storage),
-        exact_(exact),
-        max_distance_(max_distance),
-        top_(top),
-        searcher_(searcher),
-        budget_(budget) {}
-
-  void add(Slot slot) {
-    searcher_.block[count_++] = slot;
-    if (count_ == kBlock) flush();
-  }
-
-  void flush() {
-    const std::size_t count =
-        static_cast<std::size_t>(std::min<std::uint64_t>(count_, budget_ - scored_));
-    if (count < count_) exhausted_ = true;
-    exact_(searcher_.block.data(), count, searcher_.block_distances.data());
-    for (std::size_t i = 0; i < count; ++i) {
-      const float distance = searcher_.block_distances[i];
-      if (distance > max_distance_ || !top_.wants(distance)) continue;
-      top_.offer(
-          Hit{storage_.states[searcher_.block[i]].key.load(std::memory_order_relaxed), distance});
-    }
-    scored_ += count;
-    count_ = 0;
-  }
-
-  bool exhausted() const noexcept { return exhausted_; }
-  std::uint64_t scored() const noexcept { return scored_; }
-
- private:
-  const Storage& storage_;
-  const Scorer& exact_;
-  float max_distance_;
-  TopHits& top_;
-  Searcher& searcher_;
-  std::uint64_t budget_;
-  std::size_t count_ = 0;
-  std::uint64_t scored_ = 0;
-  bool exhausted_ = false;  // the budget ended it
-};
 
 // Rough nanoseconds, for choosing only; measured on one machine, the ratios matter.
 double cost_of_distance(std::size_t stride) noexcept {
@@ -86,8 +39,9 @@ constexpr double kCostOfPredicate = 6;  // asking the caller
 
 }  // namespace
 
-Status Engine::check_search(VectorView query, const SearchOptions& options) const noexcept {
-  if (Status status = check_query(query, options_.scalar, options_.dimension); !status.ok()) {
+Status check_search(const IndexOptions& index, VectorView query,
+                    const SearchOptions& options) noexcept {
+  if (Status status = check_query(query, index.scalar, index.dimension); !status.ok()) {
     return status;
   }
   if (options.ef > 1048576) {
@@ -105,7 +59,7 @@ Status Engine::check_search(VectorView query, const SearchOptions& options) cons
 
 Result<SearchResult> Engine::search(VectorView query, std::span<Hit> hits,
                                     const SearchOptions& options) const {
-  if (Status status = check_search(query, options); !status.ok()) return status;
+  if (Status status = check_search(options_, query, options); !status.ok()) return status;
   SearcherLease lease(searchers_);
   if (lease.get() == nullptr)
     return Status(Code::out_of_memory, "no memory for a search's scratch");
@@ -155,6 +109,9 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
 
   TopHits top(hits, order_);
   const Scorer exact = exact_scorer(storage, query, searcher.exact.data());
+  const auto key_of = [&](Slot slot) {
+    return storage.states[slot].key.load(std::memory_order_relaxed);
+  };
   const Filter& filter = options.filter;
   const FilterScope scope;
 
@@ -185,7 +142,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   const auto passes = [&](Slot slot) {
     switch (filter.kind()) {
       case Filter::Kind::predicate:
-        return filter.passes(storage.states[slot].key.load(std::memory_order_relaxed));
+        return filter.passes(key_of(slot));
       case Filter::Kind::only:
         return searcher.marks.is_met(slot);
       case Filter::Kind::except:
@@ -217,7 +174,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     const double m = static_cast<double>(filter.keys().size());
     const double walk = code_cost * options_.M * static_cast<double>(ef) * n / std::max(m, 1.0);
     if (!may_walk || m * distance_cost <= walk) {
-      BlockScorer block(storage, exact, options.max_distance, top, searcher, budget);
+      BlockScorer block(key_of, exact, options.max_distance, top, searcher, budget);
       mark_listed([&](Slot slot) {
         if (!block.exhausted()) block.add(slot);
       });
@@ -265,7 +222,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
 
   const auto scan = [&](std::uint64_t already) {
     top.clear();
-    BlockScorer block(storage, exact, options.max_distance, top, searcher,
+    BlockScorer block(key_of, exact, options.max_distance, top, searcher,
                       budget > already ? budget - already : 0);
     for (Slot slot = 0; slot < used && !block.exhausted(); ++slot) {
       if (storage.states[slot].visible(view.sequence) && passes(slot)) block.add(slot);
@@ -357,8 +314,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
         if (distance > options.max_distance) {
           beyond = true;
         } else if (top.wants(distance)) {
-          top.offer(
-              Hit{storage.states[searcher.block[i]].key.load(std::memory_order_relaxed), distance});
+          top.offer(Hit{key_of(searcher.block[i]), distance});
         }
       }
       block = 0;
@@ -404,7 +360,7 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
   }
   const std::size_t k = hits.size() / rows;
   for (std::size_t i = 0; i < rows; ++i) {
-    if (Status status = check_search(queries.row(i), options); !status.ok()) {
+    if (Status status = check_search(options_, queries.row(i), options); !status.ok()) {
       return status.text() == std::string_view("component {a} is not a finite number")
                  ? Status(status.code(), "row {b}: component {a} is not a finite number",
                           status.a(), i)
