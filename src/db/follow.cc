@@ -101,7 +101,7 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
       return Status();
     }
     if (fresh && options_.byte_keys) {
-      const Status read = reading.each_name(id_, [&](Key id, std::string_view name) {
+      const Status read = reading.each_name(id_, 0, [&](Key id, std::string_view name) {
         names.push_back(make_key_record(id, name));
         return true;
       });

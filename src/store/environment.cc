@@ -185,6 +185,7 @@ Status status_of_lmdb(int error) noexcept {
       return Status(Code::storage_full, kMapFull);
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
+    case MDB_BAD_TXN:  // a read that goes on after it has met such a page
       return Status(Code::corruption, "a page of the store is damaged");
     case MDB_INVALID:
       return Status(Code::corruption, "store/data.mdb is damaged, or is no LMDB file");
@@ -550,6 +551,7 @@ void Environment::stop() const noexcept {
   if (env_ == nullptr) return;
   for (MDB_txn* txn : idle_) mdb_txn_abort(txn);
   idle_.clear();
+  end_held();
   if (kept_ != nullptr) mdb_txn_abort(std::exchange(kept_, nullptr));
   mdb_env_close(env_);
   env_ = nullptr;
@@ -560,8 +562,8 @@ void Environment::close() noexcept {
   const std::lock_guard writing(write_mutex_);
   const std::lock_guard turn(turnstile_);
   const std::unique_lock map(map_lock_);
-  stop();
   closed_ = true;
+  stop();
 }
 
 // -- transactions ---------------------------------------------------------------------------------
@@ -647,12 +649,16 @@ Status Environment::reopen() const noexcept try {
   return Status(Code::out_of_memory, "no memory to open the store again");
 }
 
+std::shared_lock<std::shared_mutex> Environment::hold_map() const noexcept {
+  turnstile_.lock();
+  turnstile_.unlock();
+  return std::shared_lock(map_lock_);
+}
+
 // For a call that reads: success with the map held and the environment open.
 Status Environment::enter(std::shared_lock<std::shared_mutex>& map) const noexcept {
   for (;;) {
-    turnstile_.lock();
-    turnstile_.unlock();
-    map = std::shared_lock(map_lock_);
+    map = hold_map();
     if (env_ != nullptr) return Status();
     map.unlock();
     const std::lock_guard writing(write_mutex_);
@@ -711,7 +717,13 @@ Status Environment::read_to(Extent extent, FunctionRef<Status(const Transaction&
     mdb_env_get_fd(env_, &unwalked.fd);
     transaction.unwalked_ = &unwalked;
   }
-  transaction.pages_ = pages_in_map(txn);
+  return run(transaction, work);
+}
+
+// With the map held. A reading inside of `work` is given the same transaction.
+Status Environment::run(Transaction& transaction,
+                        FunctionRef<Status(const Transaction&)> work) const {
+  transaction.pages_ = pages_in_map(transaction.txn_);
   struct Inside {
     const Outer here;
     ~Inside() { outer_ = here.next; }
@@ -1015,6 +1027,8 @@ Status Environment::compact() {
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
   const std::filesystem::path current = folder_ / "data.mdb";
   const std::filesystem::path smaller = folder_ / kCompacted;
+  const Status busy(Code::busy, "the store cannot be compacted while a snapshot is held");
+  if (has_held()) return busy;
   const Status walked = walk(Extent::everything);  // a read: not with the locks that follow
   if (!walked.ok()) return walked;
   const std::lock_guard writing(write_mutex_);
@@ -1034,6 +1048,10 @@ Status Environment::compact() {
   }
   const std::lock_guard turn(turnstile_);
   const std::unique_lock map(map_lock_);
+  if (has_held()) {  // since we began
+    ::unlink(smaller.c_str());
+    return busy;
+  }
   stop();
   // The copy is whole and synced; from here the name decides.
   if (::rename(smaller.c_str(), current.c_str()) != 0) {
@@ -1089,6 +1107,7 @@ Result<EnvironmentStats> Environment::stats() const {
   stats.commits = commits_.load(std::memory_order_relaxed);
   stats.grown = grown_.load(std::memory_order_relaxed);
   stats.stale_readers = stale_readers_.load(std::memory_order_relaxed);
+  count_held(stats);
   return stats;
 }
 

@@ -1,7 +1,8 @@
 // environment.h - one LMDB environment behind a small C++ face.
 //
 // Reads and writes are functions handed in: a transaction lives for the length of a call and no
-// longer, so no reader can keep old pages from being used again.
+// longer, so no reader can keep old pages from being used again unseen. What a caller wants to hold
+// is asked for by name, counted, and its age told (held_read.h).
 //
 // The map (the address space that LMDB reads through) grows by itself. A write that finds it full
 // is aborted, waits for this process's readers to be out, moves the map to twice its size and is
@@ -17,10 +18,10 @@
 //
 // Locks, in this order: write_mutex_ (one writer; held through a write) -> turnstile_ (so that
 // a waiting mover of the map is not starved by ever new readers) -> map_lock_ (shared: a reader;
-// exclusive: the map moves, or the environment is exchanged or closed). A read inside a read on the
-// same thread would wait for itself once a mover stands between: it takes no lock, and sees the
-// snapshot of the outer one. A write inside a read is a mistake of ours. The search path takes none
-// of these locks.
+// exclusive: the map moves, or the environment is exchanged or closed) -> held_mutex_. A read
+// inside a read on the same thread would wait for itself once a mover stands between: it takes no
+// lock, and sees the snapshot of the outer one. A write inside a read is a mistake of ours, and so
+// is a held read inside one. The search path takes none of these locks.
 //
 // A root that could not be written leaves LMDB refusing everything. The environment is then closed
 // and opened again, at once or, when that fails too, by the calls that come later: reads and writes
@@ -65,6 +66,8 @@ struct MDB_txn;
 struct MDB_cursor;
 
 namespace skerry::store {
+
+class HeldRead;
 
 // What an error number of LMDB means to a caller.
 Status status_of_lmdb(int error) noexcept;
@@ -123,6 +126,7 @@ class Transaction {
  private:
   friend class Cursor;
   friend class Environment;
+  friend class HeldRead;
   Status touch(Table table) const noexcept;
   Status walk(Extent extent) const noexcept;
   Status check_around(Table table, Bytes key) const noexcept;
@@ -207,6 +211,8 @@ struct EnvironmentStats {
   std::uint64_t max_readers = 0;    // that may
   std::uint64_t stale_readers = 0;  // of dead processes, cleared since open
   std::uint64_t oldest_reader = 0;  // transactions committed since the oldest of them began
+  std::uint64_t held = 0;           // of this process, by its callers (held_read.h)
+  double oldest_held = 0;           // seconds since the oldest of these began
 };
 
 class Environment {
@@ -227,6 +233,9 @@ class Environment {
   Status read(FunctionRef<Status(const Transaction&)> work) const;
   Status write(FunctionRef<Status(Transaction&)> work);
 
+  // A read that goes on until the caller lets it go. Must be gone before the environment is.
+  Result<std::unique_ptr<HeldRead>> hold() const;
+
   // Everything committed survives power loss from here on.
   Status sync();
 
@@ -235,7 +244,7 @@ class Environment {
   Status copy_to(const std::filesystem::path& file) const;
 
   // Exchanges the store's file for a compacted copy. Safe to be killed in at every point: the old
-  // file or the new one is there.
+  // file or the new one is there. busy while a caller holds a read.
   Status compact();
 
   // Waits for transactions under way. Every later call is `closed`. Not in a forked child: there
@@ -248,12 +257,14 @@ class Environment {
   Result<EnvironmentStats> stats() const;
 
  private:
+  friend class HeldRead;
   Environment(std::filesystem::path folder, const EnvironmentOptions& options);
   void remove_leftovers() const;
 
   // Reopening changes nothing that a caller can see: const, as a read may be what finds the need.
   Status start(bool survey_first) const;
   Status read_to(Extent extent, FunctionRef<Status(const Transaction&)> work) const;
+  Status run(Transaction& transaction, FunctionRef<Status(const Transaction&)> work) const;
   Status walk(Extent extent) const;
   struct Outer;
   const Transaction* outer_reading() const noexcept;
@@ -263,6 +274,12 @@ class Environment {
   void stop() const noexcept;
   Status reopen() const noexcept;
   Status enter(std::shared_lock<std::shared_mutex>& map) const noexcept;
+  std::shared_lock<std::shared_mutex> hold_map() const noexcept;
+
+  // held_read.cc
+  void end_held() const noexcept;
+  bool has_held() const noexcept;
+  void count_held(EnvironmentStats& stats) const noexcept;
 
   Status grow() noexcept;
   Status keep_root();
@@ -311,6 +328,10 @@ class Environment {
   // Read transactions that rest, kept so that a read allocates nothing and asks for no slot.
   mutable std::mutex idle_mutex_;
   mutable std::vector<MDB_txn*> idle_;
+
+  // Those that have not ended.
+  mutable std::mutex held_mutex_;
+  mutable std::vector<HeldRead*> held_;
 
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> grown_{0};

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/files.h"
+#include "store/held_read.h"
 #include "store/upgrade.h"
 
 namespace skerry::store {
@@ -84,6 +85,20 @@ Result<Bytes> Reading::payload(std::uint32_t collection, Key key) const {
   return transaction_.get(Table::payloads, RowKey(collection, key));
 }
 
+Result<std::size_t> Reading::copy_payload(std::uint32_t collection, Key key,
+                                          std::span<std::byte> out) const {
+  const Result<Bytes> payload = this->payload(collection, key);
+  if (payload.ok()) {
+    std::copy_n(payload->begin(), std::min(out.size(), payload->size()), out.begin());
+    return payload->size();
+  }
+  if (payload.error().code() != Code::not_found) return payload.error();
+  const Result<bool> present = contains(collection, key);
+  if (!present.ok()) return present.error();
+  if (!*present) return Status(Code::not_found, "no such key");
+  return std::size_t{0};
+}
+
 Result<Key> Reading::name_id(std::uint32_t collection, std::string_view name) const {
   const Result<Bytes> id = transaction_.get(Table::names, NameKey(collection, name));
   if (!id.ok()) return id.error();
@@ -138,6 +153,11 @@ Status Reading::each_vector(std::uint32_t collection, Key first,
   });
 }
 
+Status Reading::each_key(std::uint32_t collection, Key first, FunctionRef<bool(Key)> visit) const {
+  return each_record(Table::places, collection, first,
+                     [&](Key key, Bytes) -> Result<bool> { return visit(key); });
+}
+
 Status Reading::each_row(std::uint32_t collection, std::uint64_t first, std::uint64_t limit,
                          FunctionRef<bool(Key, Bytes)> visit) const {
   Result<HeapReader> heap = this->heap(collection);
@@ -159,12 +179,14 @@ Status Reading::each_payload(std::uint32_t collection, FunctionRef<bool(Key, Byt
   return each_record(Table::payloads, collection, 0, visit);
 }
 
-Status Reading::each_name(std::uint32_t collection,
+Status Reading::each_name(std::uint32_t collection, Key first,
                           FunctionRef<bool(Key, std::string_view)> visit) const {
-  return each_record(Table::names_by_id, collection, 0, [&](Key id, Bytes name) -> Result<bool> {
-    if (name.empty() || name.size() > kMaxKeyBytes) return damaged("a key of the store is damaged");
-    return visit(id, text_of(name));
-  });
+  return each_record(Table::names_by_id, collection, first,
+                     [&](Key id, Bytes name) -> Result<bool> {
+                       if (name.empty() || name.size() > kMaxKeyBytes)
+                         return damaged("a key of the store is damaged");
+                       return visit(id, text_of(name));
+                     });
 }
 
 Status Reading::each_change(std::uint32_t collection, std::uint64_t after,
@@ -311,6 +333,10 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& folder,
 Status Store::read(FunctionRef<Status(const Reading&)> work) const {
   return environment_->read(
       [&](const Transaction& transaction) { return work(Reading(transaction)); });
+}
+
+Status Store::read(const HeldRead& held, FunctionRef<Status(const Reading&)> work) {
+  return held.read([&](const Transaction& transaction) { return work(Reading(transaction)); });
 }
 
 Status Store::commit(FunctionRef<Status(Commit&)> work) {

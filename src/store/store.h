@@ -33,6 +33,9 @@ class Reading {
   // Many vectors of a collection are read through its heap: see heap.h.
   Result<HeapReader> heap(std::uint32_t collection) const;
   Result<Bytes> payload(std::uint32_t collection, Key key) const;
+  // As much of it as fits into `out`; its length, 0 when the key has none. not_found: no such key.
+  Result<std::size_t> copy_payload(std::uint32_t collection, Key key,
+                                   std::span<std::byte> out) const;
 
   // The id of a byte-string key; not_found.
   Result<Key> name_id(std::uint32_t collection, std::string_view name) const;
@@ -45,13 +48,16 @@ class Reading {
   // snapshot, and a key that neither came nor went in between is met once.
   Status each_vector(std::uint32_t collection, Key first,
                      FunctionRef<bool(Key, Bytes)> visit) const;
+  // The same without the vectors.
+  Status each_key(std::uint32_t collection, Key first, FunctionRef<bool(Key)> visit) const;
   // Rows [first, limit) of the heap, as they lie on the disk. Counters::live is the number of rows,
   // so threads can share out a walk; but rows move, and only ranges of one snapshot fit together.
   Status each_row(std::uint32_t collection, std::uint64_t first, std::uint64_t limit,
                   FunctionRef<bool(Key, Bytes)> visit) const;
   Status each_payload(std::uint32_t collection, FunctionRef<bool(Key, Bytes)> visit) const;
-  // Ids ascending.
-  Status each_name(std::uint32_t collection, FunctionRef<bool(Key, std::string_view)> visit) const;
+  // Ids ascending, from `first` on.
+  Status each_name(std::uint32_t collection, Key first,
+                   FunctionRef<bool(Key, std::string_view)> visit) const;
   // The requests logged after sequence `after`; `keys` holds little-endian u64.
   Status each_change(std::uint32_t collection, std::uint64_t after,
                      FunctionRef<bool(std::uint64_t, LogKind, Bytes)> visit) const;
@@ -136,6 +142,8 @@ class Store {
   const Environment& environment() const noexcept { return *environment_; }
 
   Status read(FunctionRef<Status(const Reading&)> work) const;
+  // In a snapshot that the caller holds: environment().hold().
+  static Status read(const HeldRead& held, FunctionRef<Status(const Reading&)> work);
   Status commit(FunctionRef<Status(Commit&)> work);
 
   // already_exists when the name is taken.

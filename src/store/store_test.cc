@@ -206,7 +206,7 @@ TEST(Store, NamesHaveIdsThatAreNeverUsedTwice) {
   std::map<Key, std::string> names;
   ASSERT_TRUE(store
                   ->read([&](const Reading& reading) {
-                    return reading.each_name(1, [&](Key id, std::string_view name) {
+                    return reading.each_name(1, 0, [&](Key id, std::string_view name) {
                       names[id] = name;
                       return true;
                     });
