@@ -28,6 +28,7 @@
 #include "skerry/export.h"
 #include "skerry/index.h"
 #include "skerry/options.h"
+#include "skerry/snapshot.h"
 #include "skerry/status.h"
 #include "skerry/types.h"
 
@@ -120,6 +121,10 @@ class SKERRY_API Collection {
   Result<SearchResult> search_batch(MatrixView queries, std::span<NamedHit> hits,
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options = {}) const;
+
+  // The collection as it is now, for as long as the handle is held: see snapshot.h. busy: as many
+  // as max_readers read the store already.
+  Result<Snapshot> snapshot() const;
 
   // Saves an image now and trims the log behind it. Writers and readers go on meanwhile. An image
   // is also saved in the background when the log is worth one, and by close().

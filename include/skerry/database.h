@@ -44,12 +44,15 @@ struct DatabaseStats {
   std::uint64_t commits = 0;   // transactions since open
   std::uint64_t grown = 0;     // times the map grew since open
   std::uint64_t sequence = 0;  // of the last committed change, of all processes
-  // Read transactions, which live for the length of a call and keep old pages from being used
-  // again. Searches make none, but for taking up what other processes have written.
+  // Read transactions, which keep old pages from being used again. They live for the length of a
+  // call, but for snapshots. Searches make none, but for taking up what other processes have
+  // written.
   std::uint64_t readers = 0;        // now, of all processes, without this call
   std::uint64_t max_readers = 0;    // the first process to open decides
   std::uint64_t stale_readers = 0;  // of processes that were killed, cleared since open
   std::uint64_t oldest_reader = 0;  // age of the oldest, in transactions committed since
+  std::uint64_t snapshots = 0;      // that this process holds; each is one of the readers
+  double oldest_snapshot = 0;       // age of the oldest of these, in seconds
 };
 
 class SKERRY_API Database {
@@ -103,7 +106,7 @@ class SKERRY_API Database {
 
   // Gives the store's free pages back to the file system: writes a compacted copy beside it, syncs
   // and renames it into place. Readers and writers wait for the switch. busy while another process
-  // has the database open.
+  // has the database open, or this one holds a snapshot.
   Status compact();
 
   // Saves images of what changed, syncs and lets go. Every handle returns `closed` from then on.

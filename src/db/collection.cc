@@ -4,6 +4,7 @@
 #include <new>
 
 #include "db/collection_state.h"
+#include "db/snapshot_state.h"
 
 namespace skerry {
 namespace {
@@ -231,6 +232,14 @@ Result<SearchResult> Collection::search_batch(MatrixView queries, std::span<Name
                                               const SearchOptions& options) const {
   return guarded(state_, [&](CollectionState& state) {
     return state.search_batch(queries, hits, counts, options);
+  });
+}
+
+Result<Snapshot> Collection::snapshot() const {
+  return guarded(state_, [](const CollectionState& collection) -> Result<Snapshot> {
+    Result<std::unique_ptr<SnapshotState>> state = collection.snapshot();
+    if (!state.ok()) return state.error();
+    return Snapshot(std::move(*state));
   });
 }
 

@@ -14,6 +14,8 @@
 #include "db/calls.h"
 #include "db/database_state.h"
 #include "db/folder_lock.h"
+#include "db/kinds.h"
+#include "db/snapshot_state.h"
 
 namespace skerry {
 namespace {
@@ -118,29 +120,6 @@ Status CollectionState::alive() const noexcept {
   return Status();
 }
 
-Status CollectionState::check_kind(bool by_name) const noexcept {
-  if (by_name == options_.byte_keys) return Status();
-  return by_name
-             ? Status(Code::invalid_argument, "the collection has 64-bit keys, not byte strings")
-             : Status(Code::invalid_argument, "the collection has byte-string keys");
-}
-
-Status CollectionState::check_filter(const Filter& filter) const noexcept {
-  switch (filter.kind()) {
-    case Filter::Kind::none:
-      return Status();
-    case Filter::Kind::predicate:
-    case Filter::Kind::only:
-    case Filter::Kind::except:
-      return check_kind(false);
-    case Filter::Kind::name_predicate:
-    case Filter::Kind::only_names:
-    case Filter::Kind::except_names:
-      return check_kind(true);
-  }
-  return Status(Code::invalid_argument, "there is no such kind of filter");
-}
-
 // -- writing: the caller's thread
 // -------------------------------------------------------------------
 
@@ -149,7 +128,7 @@ Status CollectionState::check_write(const Request& request, bool by_name,
   if (inside_filter()) {
     return Status(Code::invalid_argument, "a filter's callback may read but not write");
   }
-  Status status = check_kind(by_name);
+  Status status = check_kind(options_, by_name);
   if (!status.ok()) return status;
   if (database_->options().read_only) {
     return Status(Code::read_only, "the database was opened read-only");
@@ -376,7 +355,7 @@ Status CollectionState::get(Key key, std::span<float> out) const noexcept {
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(false);
+  if (status.ok()) status = check_kind(options_, false);
   return status.ok() ? engine().get(key, out) : status;
 }
 
@@ -384,7 +363,7 @@ Status CollectionState::get(std::string_view name, std::span<float> out) const n
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(true);
+  if (status.ok()) status = check_kind(options_, true);
   if (!status.ok()) return status;
   const View& view = this->view();
   const KeyRecord* record = view.book.find(name);
@@ -396,7 +375,7 @@ Status CollectionState::get_bytes(Key key, std::span<std::byte> out) const noexc
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(false);
+  if (status.ok()) status = check_kind(options_, false);
   return status.ok() ? engine().get_bytes(key, out) : status;
 }
 
@@ -404,7 +383,7 @@ Status CollectionState::get_bytes(std::string_view name, std::span<std::byte> ou
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(true);
+  if (status.ok()) status = check_kind(options_, true);
   if (!status.ok()) return status;
   const View& view = this->view();
   const KeyRecord* record = view.book.find(name);
@@ -412,29 +391,14 @@ Status CollectionState::get_bytes(std::string_view name, std::span<std::byte> ou
                            : Status(Code::not_found, "no such key");
 }
 
-Result<std::size_t> CollectionState::payload_of(const store::Reading& reading, Key key,
-                                                std::span<std::byte> out) const {
-  const Result<store::Bytes> payload = reading.payload(id_, key);
-  if (payload.ok()) {
-    const std::size_t bytes = std::min(out.size(), payload->size());
-    if (bytes > 0) std::memcpy(out.data(), payload->data(), bytes);  // no room may be null
-    return payload->size();
-  }
-  if (payload.error().code() != Code::not_found) return payload.error();
-  const Result<bool> present = reading.contains(id_, key);
-  if (!present.ok()) return present.error();
-  if (!*present) return Status(Code::not_found, "no such key");
-  return std::size_t{0};
-}
-
 Result<std::size_t> CollectionState::get_payload(Key key, std::span<std::byte> out) const {
   Status status = keep_up();
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(false);
+  if (status.ok()) status = check_kind(options_, false);
   if (!status.ok()) return status;
   Result<std::size_t> size = std::size_t{0};
   status = database_->store().read([&](const store::Reading& reading) {
-    size = payload_of(reading, key, out);
+    size = reading.copy_payload(id_, key, out);
     return size.status();
   });
   return status.ok() ? size : status;
@@ -444,7 +408,7 @@ Result<std::size_t> CollectionState::get_payload(std::string_view name,
                                                  std::span<std::byte> out) const {
   Status status = keep_up();
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(true);
+  if (status.ok()) status = check_kind(options_, true);
   if (!status.ok()) return status;
   if (name.empty() || name.size() > kMaxKeyBytes) return Status(Code::not_found, "no such key");
   Result<std::size_t> size = std::size_t{0};
@@ -454,7 +418,7 @@ Result<std::size_t> CollectionState::get_payload(std::string_view name,
       return id.error().code() == Code::not_found ? Status(Code::not_found, "no such key")
                                                   : id.error();
     }
-    size = payload_of(reading, *id, out);
+    size = reading.copy_payload(id_, *id, out);
     return size.status();
   });
   return status.ok() ? size : status;
@@ -464,7 +428,7 @@ Status CollectionState::for_each(FunctionRef<bool(Key)> visit) const {
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(false);
+  if (status.ok()) status = check_kind(options_, false);
   if (!status.ok()) return status;
   const VisitScope visiting;
   return engine().for_each(visit);
@@ -474,7 +438,7 @@ Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit)
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(true);
+  if (status.ok()) status = check_kind(options_, true);
   if (!status.ok()) return status;
   const VisitScope visiting;
   const View& view = this->view();
@@ -484,13 +448,19 @@ Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit)
   });
 }
 
+Result<std::unique_ptr<SnapshotState>> CollectionState::snapshot() const {
+  const Status status = alive();
+  if (!status.ok()) return status;
+  return SnapshotState::take(database_, name_, id_, options_);
+}
+
 Result<SearchResult> CollectionState::search(VectorView query, std::span<Hit> hits,
                                              const SearchOptions& options) const {
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(false);
-  if (status.ok()) status = check_filter(options.filter);
+  if (status.ok()) status = check_kind(options_, false);
+  if (status.ok()) status = check_filter(options_, options.filter);
   if (!status.ok()) return status;
   return engine().search(query, hits, options);
 }
@@ -501,8 +471,8 @@ Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(false);
-  if (status.ok()) status = check_filter(options.filter);
+  if (status.ok()) status = check_kind(options_, false);
+  if (status.ok()) status = check_filter(options_, options.filter);
   if (!status.ok()) return status;
   return engine().search_batch(queries, hits, counts, options);
 }
@@ -520,8 +490,8 @@ Result<SearchResult> CollectionState::with_names(const SearchOptions& options, s
   Status status = keep_up();
   EpochGuard guard;
   if (status.ok()) status = alive();
-  if (status.ok()) status = check_kind(true);
-  if (status.ok()) status = check_filter(options.filter);
+  if (status.ok()) status = check_kind(options_, true);
+  if (status.ok()) status = check_filter(options_, options.filter);
   if (!status.ok()) return status;
   const ScratchLease lease(name_scratch_);
   if (lease.get() == nullptr) return no_memory();

@@ -31,6 +31,7 @@
 namespace skerry {
 
 class DatabaseState;
+class SnapshotState;
 
 // What is in memory of a collection: made anew from the store as a whole, and exchanged as one.
 struct View {
@@ -78,6 +79,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Result<std::size_t> get_payload(std::string_view name, std::span<std::byte> out) const;
   Status for_each(FunctionRef<bool(Key)> visit) const;
   Status for_each_name(FunctionRef<bool(std::string_view)> visit) const;
+  Result<std::unique_ptr<SnapshotState>> snapshot() const;
   Result<SearchResult> search(VectorView query, std::span<Hit> hits,
                               const SearchOptions& options) const;
   Result<SearchResult> search(VectorView query, std::span<NamedHit> hits,
@@ -192,12 +194,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Status place_image(FunctionRef<bool()> go_on);
   bool is_image_due() const noexcept;
   bool is_image_damaged() const noexcept;
-  Status check_kind(bool by_name) const noexcept;
-  Status check_filter(const Filter& filter) const noexcept;
   Status check_write(const Request& request, bool by_name, bool single) const noexcept;
   Status check_rows(const Request& request, bool single) const noexcept;
-  Result<std::size_t> payload_of(const store::Reading& reading, Key key,
-                                 std::span<std::byte> out) const;
   // Runs `search(hits, options)` with scratch hits and a filter of ids, under a guard that is still
   // held by `copy(hits, result)`.
   template <class Search, class Copy>

@@ -658,6 +658,8 @@ Result<DatabaseStats> DatabaseState::stats() const {
   stats.max_readers = store->max_readers;
   stats.stale_readers = store->stale_readers;
   stats.oldest_reader = store->oldest_reader;
+  stats.snapshots = store->held;
+  stats.oldest_snapshot = store->oldest_held;
   stats.commits = store->commits;
   stats.grown = store->grown;
   FolderNames names(images());

@@ -132,7 +132,7 @@ Result<SearchResult> SnapshotState::scan(VectorView query, std::span<Hit> hits,
       if (filter.kind() == Filter::Kind::name_predicate) return filter.passes(names->of(key));
       return !except || !std::binary_search(listed.begin(), listed.end(), key);
     });
-    if (names != nullptr) names->keep(scan.best(hits));
+    if (names != nullptr) names->keep(scan.best());
   }
   return scan.finish();
 }
