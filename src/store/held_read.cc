@@ -10,6 +10,7 @@
 
 namespace skerry::store {
 
+// Walked before it begins (first_touch.h): when a table is touched its root may be overwritten.
 Result<std::unique_ptr<HeldRead>> Environment::hold() const {
   const Status walked = walk(Extent::tables);
   if (!walked.ok()) return walked;
