@@ -62,7 +62,13 @@ class Subject {
   // Another subject, made from a backup or from a saved file.
   virtual Status copy(std::unique_ptr<Subject>& out) const = 0;
 
-  // One of the calls that change nothing that can be seen, as the dice say.
+  // Of a collection, what it holds now; an index leaves `out` empty.
+  virtual Status snapshot(std::optional<Snapshot>& out) const = 0;
+
+  // Gives space back to the file system.
+  virtual Status compact() = 0;
+
+  // One of the other calls that change nothing that can be seen, as the dice say.
   virtual Status upkeep(std::uint64_t dice) = 0;
 
   // The hits of a search that must succeed.
@@ -151,6 +157,8 @@ class IndexSubject final : public Subject {
     return loaded.status();
   }
 
+  Status snapshot(std::optional<Snapshot>&) const override { return {}; }
+  Status compact() override { return {}; }
   Status upkeep(std::uint64_t) override { return index_.save(folder_ / "index"); }
 
  private:
@@ -158,10 +166,20 @@ class IndexSubject final : public Subject {
   TempDir folder_;
 };
 
+// The payload that belongs to a vector: for some of them none.
+inline Payload payload_of(VectorView vector) {
+  const auto* at = static_cast<const std::byte*>(vector.data());
+  const std::size_t bytes = vector_bytes(vector.scalar(), vector.dimension());
+  return {at, std::to_integer<std::size_t>(at[bytes / 2]) % (bytes + 1)};
+}
+
 class CollectionSubject final : public Subject {
  public:
-  static Status create(const IndexOptions& options, std::unique_ptr<Subject>& out) {
+  // `payloads`: every row is given the payload_of() its vector.
+  static Status create(const IndexOptions& options, std::unique_ptr<Subject>& out,
+                       bool payloads = false) {
     auto subject = std::make_unique<CollectionSubject>();
+    subject->payloads_ = payloads;
     subject->database_options_ = {.durability = Durability::none, .custom = options.custom};
     if (Status opened = subject->open(); !opened.ok()) return opened;
     Result<Collection> made = subject->database_->create("vectors", {.index = options});
@@ -171,13 +189,17 @@ class CollectionSubject final : public Subject {
     return {};
   }
 
-  Status insert(Key key, VectorView v) override { return collection_->insert(key, v); }
-  Status upsert(Key key, VectorView v) override { return collection_->upsert(key, v); }
+  Status insert(Key key, VectorView v) override {
+    return collection_->insert(key, v, payloads_ ? payload_of(v) : Payload());
+  }
+  Status upsert(Key key, VectorView v) override {
+    return collection_->upsert(key, v, payloads_ ? payload_of(v) : Payload());
+  }
   Status insert(std::span<const Key> keys, MatrixView m, const BatchOptions& o) override {
-    return collection_->insert(keys, m, {}, o);
+    return collection_->insert(keys, m, payloads_of(m), o);
   }
   Status upsert(std::span<const Key> keys, MatrixView m, const BatchOptions& o) override {
-    return collection_->upsert(keys, m, {}, o);
+    return collection_->upsert(keys, m, payloads_of(m), o);
   }
   Result<std::uint64_t> remove(Key key) override { return collection_->remove(key); }
   Result<std::uint64_t> remove(std::span<const Key> keys) override {
@@ -234,19 +256,26 @@ class CollectionSubject final : public Subject {
   Status copy(std::unique_ptr<Subject>& out) const override {
     auto subject = std::make_unique<CollectionSubject>();
     subject->database_options_ = database_options_;
+    subject->payloads_ = payloads_;
     Status status = database_->backup(subject->folder_ / "db");
     if (status.ok()) status = subject->open_all();
     if (status.ok()) out = std::move(subject);
     return status;
   }
 
+  Status snapshot(std::optional<Snapshot>& out) const override {
+    Result<Snapshot> taken = collection_->snapshot();
+    if (taken.ok()) out = *std::move(taken);
+    return taken.status();
+  }
+
+  Status compact() override { return database_->compact(); }
+
   Status upkeep(std::uint64_t dice) override {
-    switch (dice % 4) {
+    switch (dice % 3) {
       case 0:
-        return database_->compact();
-      case 1:
         return database_->checkpoint();
-      case 2:
+      case 1:
         return collection_->save_image();
       default:
         return database_->sync();
@@ -268,16 +297,25 @@ class CollectionSubject final : public Subject {
     return again.status();
   }
 
+  std::vector<Payload> payloads_of(MatrixView rows) const {
+    std::vector<Payload> payloads;
+    for (std::size_t r = 0; payloads_ && r < rows.rows(); ++r) {
+      payloads.push_back(payload_of(rows.row(r)));
+    }
+    return payloads;
+  }
+
   TempDir folder_;
+  bool payloads_ = false;
   DatabaseOptions database_options_;
   std::optional<Database> database_;
   std::optional<Collection> collection_;
 };
 
-inline Status create_subject(Door door, const IndexOptions& options,
-                             std::unique_ptr<Subject>& out) {
+inline Status create_subject(Door door, const IndexOptions& options, std::unique_ptr<Subject>& out,
+                             bool payloads = false) {
   return door == Door::index ? IndexSubject::create(options, out)
-                             : CollectionSubject::create(options, out);
+                             : CollectionSubject::create(options, out, payloads);
 }
 
 // How a contract test is run: at which door, over which codes, with or without a graph.

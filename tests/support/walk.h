@@ -3,13 +3,16 @@
 // Chance picks the calls; the model (support/reference.h) knows the answers. Moods change every few
 // hundred steps: growing, shrinking, churning, crowds of identical vectors, a whole region removed,
 // everything removed. Between the calls the subject is saved and opened again, compacted, copied,
-// dropped. Everything follows from the seed.
+// dropped. Of a collection up to two snapshots are held for a while, each beside the model of its
+// moment. Everything follows from the seed.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,11 +87,15 @@ class Walk {
         model_(options_.metric, options_.scalar, options_.dimension),
         scratch_(options_.scalar, 64, options_.dimension),
         crowd_(random_table(random_, options_.scalar, 5, options_.dimension)) {
-    EXPECT_OK(create_subject(world.door, options_, subject_));
+    EXPECT_OK(create_subject(world.door, options_, subject_, true));
   }
 
   void step(std::size_t number) {
     if (number % 300 == 0) change_mood();
+    if (!held_.empty() && number >= held_.front().until) {
+      look_back(held_.front());
+      held_.erase(held_.begin());
+    }
     switch (below(random_, 100)) {
       case 0:
         return reopen();
@@ -97,6 +104,11 @@ class Walk {
         return survey();
       case 3:
         return upkeep();
+      case 4:
+        return hold(number);
+      case 5:
+        if (!held_.empty()) return look_back(held_[below(random_, held_.size())]);
+        break;
       default:
         break;
     }
@@ -361,10 +373,78 @@ class Walk {
     }
   }
 
+  // A snapshot, what it must hold, and the step until which it is kept.
+  struct Held {
+    Snapshot snapshot;
+    Model model;
+    std::size_t until;
+  };
+
+  void hold(std::size_t number) {
+    if (held_.size() == 2) return look_back(held_.back());
+    std::optional<Snapshot> taken;
+    ASSERT_OK(subject_->snapshot(taken));
+    if (!taken.has_value()) return;
+    held_.push_back({*std::move(taken), model_, number + 1 + below(random_, 400)});
+    look_back(held_.back());
+  }
+
+  void look_back(const Held& held) {
+    const Snapshot& then = held.snapshot;
+    const Model& model = held.model;
+    ASSERT_EQ(then.size(), model.size());
+    std::vector<Key> keys;
+    ASSERT_OK(then.for_each([&](Key key) {
+      keys.push_back(key);
+      return true;
+    }));
+    std::vector<std::byte> bytes(scratch_.row_bytes());
+    std::vector<std::byte> payload(scratch_.row_bytes());
+    std::vector<float> floats(options_.dimension);
+    std::size_t at = 0;
+    for (const auto& [key, expected] : model.rows()) {
+      ASSERT_EQ(at < keys.size() ? keys[at++] : ~key, key);
+      ASSERT_OK(then.get_bytes(key, bytes));
+      ASSERT_EQ(bytes, expected) << key;
+      const Payload belongs = payload_of(model.row(key));
+      const Result<std::size_t> size = then.get_payload(key, payload);
+      ASSERT_OK(size);
+      ASSERT_TRUE(std::ranges::equal(std::span(payload).first(*size), belongs)) << key;
+    }
+    ASSERT_EQ(at, keys.size());
+    const Key key = any_key();
+    const Result<bool> present = then.contains(key);
+    ASSERT_OK(present);
+    EXPECT_EQ(*present, model.contains(key));
+    EXPECT_EQ(then.get(key, floats).code(), *present ? Code::ok : Code::not_found);
+    for (std::size_t i = 0; *present && i < floats.size(); ++i) {
+      ASSERT_EQ(floats[i], component(model.row(key), i));
+    }
+    const VectorView query = make_query();
+    const std::size_t k = any_k();
+    const Key one_in = std::array<Key, 3>{1, 3, 50}[below(random_, 3)];
+    const auto passes = [&](Key one) { return one % one_in == 0; };
+    std::vector<Key> listed, others;
+    for (const Key one : keys) (passes(one) ? listed : others).push_back(one);
+    std::shuffle(listed.begin(), listed.end(), random_);
+    const Filter filter = std::array{Filter::where(passes), Filter::only(listed),
+                                     Filter::except(others)}[below(random_, 3)];
+    std::vector<Hit> hits(k);
+    const Result<SearchResult> found = then.search(query, hits, {.filter = filter});
+    ASSERT_OK(found);
+    hits.resize(found->count);
+    ASSERT_TRUE(model.perfect(query, hits, k, passes));
+  }
+
   void reopen() {
     const VectorView query = make_query();
     const auto before = subject_->find(query, 20);
     ASSERT_OK(subject_->reopen());
+    for (const Held& held : held_) {
+      EXPECT_EQ(held.snapshot.size(), held.model.size());
+      EXPECT_ERROR(held.snapshot.contains(0), Code::closed);
+    }
+    held_.clear();
     EXPECT_EQ(subject_->find(query, 20), before);
     survey();
   }
@@ -375,6 +455,7 @@ class Walk {
       case 0:
         ASSERT_OK(subject_->start_anew());
         model_.clear();
+        for (const Held& held : held_) look_back(held);
         return survey();
       case 1:
       case 2: {
@@ -387,6 +468,14 @@ class Walk {
         std::swap(subject_, copy);
         return;
       }
+      case 3:
+      case 4:
+        if (!held_.empty()) {
+          EXPECT_ERROR(subject_->compact(), Code::busy);
+          held_.clear();
+        }
+        ASSERT_OK(subject_->compact());
+        return;
       default:
         ASSERT_OK(subject_->upkeep(random_()));
     }
@@ -396,6 +485,7 @@ class Walk {
   Random random_;
   std::unique_ptr<Subject> subject_;
   Model model_;
+  std::vector<Held> held_;
   Table scratch_;  // rows that are about to be given to a call
   Table crowd_;    // a few vectors that many keys share
   std::uint64_t removal_share_ = 22;
