@@ -54,6 +54,8 @@ struct Stats {
                          {"readers", stats.readers},
                          {"max_readers", stats.max_readers},
                          {"oldest_reader", stats.oldest_reader},
+                         {"snapshots", stats.snapshots},
+                         {"oldest_snapshot", stats.oldest_snapshot},
                          {"image_disk_bytes", stats.image_disk_bytes},
                          {"sequence", stats.sequence},
                          {"collections", collections}});
@@ -62,8 +64,8 @@ struct Stats {
                  {"collections", with_commas(stats.collections)},
                  {"store", fmt::format("{} on disk, {} in use", human_bytes(stats.store_disk_bytes),
                                        human_bytes(stats.store_used_bytes))},
-                 {"readers", fmt::format("{} of {}", with_commas(stats.readers),
-                                         with_commas(stats.max_readers))},
+                 {"readers", readers_of(stats)},
+                 {"snapshots", snapshots_of(stats)},
                  {"images", human_bytes(stats.image_disk_bytes) + " on disk"},
                  {"sequence", with_commas(stats.sequence)}});
     if (!names.empty()) {
@@ -71,6 +73,21 @@ struct Stats {
       table.print();
     }
     for (const std::string& note : notes) fmt::print("\n{}\n", note);
+  }
+
+  static std::string readers_of(const DatabaseStats& stats) {
+    const std::string count =
+        fmt::format("{} of {}", with_commas(stats.readers), with_commas(stats.max_readers));
+    return stats.readers == 0 ? count
+                              : fmt::format("{}, {} transactions since the oldest began", count,
+                                            with_commas(stats.oldest_reader));
+  }
+
+  static std::string snapshots_of(const DatabaseStats& stats) {
+    const std::string count = fmt::format("{} of this process", with_commas(stats.snapshots));
+    return stats.snapshots == 0
+               ? count
+               : fmt::format("{}, the oldest for {:.0f} s", count, stats.oldest_snapshot);
   }
 
   static Json describe(const std::string& name, const CollectionOptions& options,

@@ -257,7 +257,11 @@ class Keeping(CliCase):
         stats = self.run_json("stats", self.db)[0]
         self.assertEqual([c["live"] for c in stats["collections"]], [200, 30])
         self.assertGreater(stats["store_disk_bytes"], 0)
-        self.assertIn("docs", self.run_skerry("stats", self.db))
+        self.assertEqual([stats[name] for name in ("readers", "oldest_reader", "snapshots",
+                                                   "oldest_snapshot")], [0, 0, 0, 0])
+        text = self.run_skerry("stats", self.db)
+        for word in ("docs", "readers", "0 of 1,024", "snapshots", "0 of this process"):
+            self.assertIn(word, text)
         answer = self.run_json("verify", self.db)[0]
         self.assertEqual(answer["verify"], "clean")
         self.assertEqual([c["vectors_compared"] for c in answer["collections"]], [200, 30])
