@@ -212,6 +212,8 @@ std::vector<Scenario> every_scenario() {
       {.name = "read on a new thread", .step = {}, .is_new_thread = true},
       {.name = "look", .step = simply(Kind::look, "g1")},
       {.name = "look at names", .step = simply(Kind::look, "n1")},
+      {.name = "hold a snapshot", .step = simply(Kind::hold, "g1")},
+      {.name = "hold a snapshot of names", .step = simply(Kind::hold, "n1")},
       {.name = "sync", .step = simply(Kind::sync), .durability = Durability::none},
       {.name = "checkpoint", .step = simply(Kind::checkpoint)},
       {.name = "compact", .step = simply(Kind::compact)},

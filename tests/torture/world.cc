@@ -36,6 +36,28 @@ Result<Row> read_row(const Collection& collection, std::uint32_t dimension, Pick
   return row;
 }
 
+// Of a snapshot: every key, vector and payload, and a search. Allocates nothing of its own.
+Status look_through(const Collection& collection, const std::string& name) {
+  const Result<Snapshot> held = collection.snapshot();
+  if (!held.ok()) return held.error();
+  std::array<float, 16> room{};
+  const std::span<float> vector = std::span(room).first(dimension_of(name));
+  Status status;
+  std::uint64_t seen = 0;
+  const auto look_at = [&](auto key) {
+    status = held->get(key, vector);
+    if (status.ok()) status = held->get_payload(key, {}).status();
+    ++seen;
+    return status.ok();
+  };
+  const Status walked = has_names(name) ? held->for_each_name(look_at) : held->for_each(look_at);
+  if (!walked.ok() || !status.ok()) return walked.ok() ? status : walked;
+  if (seen != held->size()) return Status(Code::corruption, "the snapshot's walk is not whole");
+  std::array<Hit, 3> hits;
+  std::array<NamedHit, 3> named;
+  return (has_names(name) ? held->search(vector, named) : held->search(vector, hits)).status();
+}
+
 }  // namespace
 
 CollectionOptions options_of(const std::string& collection) {
@@ -52,8 +74,8 @@ CollectionOptions options_of(const std::string& collection) {
 }
 
 const char* name_of(Step::Kind kind) {
-  constexpr std::array kNames = {"upsert",  "remove", "create", "drop", "checkpoint",
-                                 "compact", "backup", "sync",   "look", "reopen"};
+  constexpr std::array kNames = {"upsert", "remove", "create", "drop", "checkpoint", "compact",
+                                 "backup", "sync",   "look",   "hold", "reopen"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -182,6 +204,10 @@ Status Call::operator()(Subject& subject) const {
       if (!on.ok()) return on.error();
       const Status options = on->options().status();
       return options.ok() ? on->stats().status() : options;
+    }
+    case Step::Kind::hold: {
+      Result<Collection> on = subject.database().open_collection(step_.collection);
+      return on.ok() ? look_through(*on, step_.collection) : on.error();
     }
     case Step::Kind::reopen: {
       const Status closed = subject.close();

@@ -42,6 +42,7 @@ struct Step {
     backup,  // into `folder`
     sync,
     look,  // at statistics and options
+    hold,  // a snapshot, look at all of it, and let it go
     reopen,
   };
   Kind kind;
