@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/test_folder.h"
+#include "store/held_read.h"
 #include "store/store.h"
 
 namespace skerry::store {
@@ -133,6 +134,36 @@ TEST_F(FirstTouchTest, AGoodStoreIsReadAndWrittenAsEver) {
   EXPECT_TRUE(store->environment().compact().ok());
   EXPECT_TRUE(read_vector(*store, 5).ok());
   EXPECT_TRUE(store->read([](const Reading& reading) { return reading.check(1); }).ok());
+}
+
+TEST_F(FirstTouchTest, AHeldReadIsWalkedForWhenItBegins) {
+  {
+    const auto store = open();
+    const auto held = store->environment().hold();
+    ASSERT_TRUE(held.ok()) << held.error().message();
+    ASSERT_TRUE(put(*store, 0, kRows, 20'000).ok());
+    const Status status = Store::read(**held, [](const Reading& reading) -> Status {
+      const Result<Bytes> payload = reading.payload(1, kLong);
+      EXPECT_EQ(payload.ok() ? payload->size() : 0, 9000U);
+      return reading.check(1);
+    });
+    EXPECT_TRUE(status.ok()) << status.message();
+  }
+  bytes_[root_of("places") + 10] = '\x7f';
+  write_back();
+  const auto store = open();
+  EXPECT_EQ(store->environment().hold().status().code(), Code::corruption);
+}
+
+TEST_F(FirstTouchTest, AHeldReadSeesAHeaderThatIsNoLongerThatOfItsValue) {
+  bytes_[long_value() + 12] = 9;  // pages
+  write_back();
+  const auto store = open();
+  const auto held = store->environment().hold();
+  ASSERT_TRUE(held.ok()) << held.error().message();
+  const Status status = Store::read(
+      **held, [](const Reading& reading) { return reading.payload(1, kLong).status(); });
+  EXPECT_EQ(status.code(), Code::corruption) << status.message();
 }
 
 TEST_F(FirstTouchTest, ADamagedTableIsSeenWhenATableIsTouchedAndNotBefore) {
