@@ -15,6 +15,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -241,6 +242,9 @@ struct Kind {
   const char* name;
   IndexOptions options;
 };
+void PrintTo(const Kind& kind, std::ostream* out) {
+  *out << kind.name;
+}
 
 class SnapshotSearch : public SnapshotTest, public ::testing::WithParamInterface<Kind> {};
 INSTANTIATE_TEST_SUITE_P(
