@@ -102,6 +102,21 @@ Record* claim() noexcept {
   return nullptr;
 }
 
+// A child of fork() has the thread that called it and none of the others, which would be inside for
+// ever.
+void leave_others_behind() noexcept {
+  any_record([](Record& record) {
+    if (&record == t_self.record) return false;
+    record.entered.store(0, std::memory_order_relaxed);
+    record.owned.store(false, std::memory_order_relaxed);
+    return false;
+  });
+  const bool is_in_crowd = t_self.record == nullptr && t_self.depth != 0;
+  const std::uint64_t crowd = g_crowd.load(std::memory_order_relaxed);
+  g_crowd.store(is_in_crowd ? (crowd & ~kCrowdMask) + 1 : 0, std::memory_order_relaxed);
+}
+[[maybe_unused]] const int registered = ::pthread_atfork(nullptr, nullptr, leave_others_behind);
+
 }  // namespace
 
 // The entry is a read-modify-write, and so is the look of epoch_passed(): of the two one comes

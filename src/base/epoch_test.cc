@@ -1,6 +1,8 @@
 #include "base/epoch.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <memory>
@@ -77,6 +79,35 @@ TEST(Epoch, MoreThreadsThanTheFirstRecords) {
   leave.notify_all();
   for (std::thread& thread : threads) thread.join();
   EXPECT_TRUE(epoch_passed(tag));
+}
+
+TEST(Epoch, AChildOfForkDoesNotWaitForThreadsThatItDoesNotHave) {
+  std::atomic<bool> is_inside{false};
+  std::atomic<bool> leave{false};
+  std::thread other([&] {
+    EpochGuard guard;
+    is_inside = true;
+    is_inside.notify_all();
+    leave.wait(false);
+  });
+  is_inside.wait(false);
+  const auto in_child = [] {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(epoch_passed(epoch_tag()) ? 1 : 0);
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status));
+    return WEXITSTATUS(status) == 1;
+  };
+  EXPECT_TRUE(in_child());
+  {
+    EpochGuard guard;
+    EXPECT_FALSE(in_child()) << "the thread that forked is there, and inside";
+  }
+  EXPECT_FALSE(epoch_passed(epoch_tag())) << "nothing has changed in the parent";
+  leave = true;
+  leave.notify_all();
+  other.join();
 }
 
 }  // namespace
