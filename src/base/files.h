@@ -5,6 +5,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -16,6 +17,21 @@ namespace skerry {
 // device, quota or file-size limit, out_of_memory, or io_error with `text`, in which {e} stands for
 // the system's own words.
 Status status_of_errno(int error, const char* text) noexcept;
+
+// Closes a descriptor at the end of a block; one that is negative is none.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
 
 // Makes the contents of a file, or the names in a folder, survive power loss.
 Status sync_path(const std::filesystem::path& path) noexcept;

@@ -105,21 +105,6 @@ bool is_whole(Bytes bytes, const Format& format) noexcept {
   return format.version > kVersion || (format.version == 1 && bytes.size() == kFormatBytes);
 }
 
-// Closes a descriptor at the end of a block.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
 // LMDB says EIO when a write was cut short, which is how a full device looks to it. Ask the device:
 // for room behind the file's end, which changes no byte of it, as another process may be writing.
 bool device_is_full(int fd) noexcept {

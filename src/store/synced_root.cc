@@ -34,22 +34,6 @@ static_assert(kRootAt + kRootBytes <= kChecksumAt && kNumberAt + 8 == kRootBytes
 using File = std::array<std::byte, kFileBytes>;
 using Boot = std::array<std::byte, kBootBytes>;
 
-// Closes a descriptor at the end of a block.
-class Descriptor {
- public:
-  Descriptor(const std::filesystem::path& path, int flags) noexcept
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
 Status write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset) noexcept {
   const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
   if (written < 0) return status_of_errno(errno, "cannot write the store's root: {e}");
@@ -59,7 +43,7 @@ Status write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset) 
 // The number that the system drew when it was started.
 Status read_boot(Boot& boot) {
   boot = {};
-  const Descriptor fd("/proc/sys/kernel/random/boot_id", O_RDONLY);
+  const Descriptor fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
   const ssize_t got = fd.get() < 0 ? -1 : ::read(fd.get(), boot.data(), kBootBytes - 1);
   if (got > 0) return Status();
   return status_of_errno(got < 0 ? errno : EIO,
@@ -78,7 +62,7 @@ std::uint32_t checksum(const File& file) noexcept {
 enum class Kept { none, not_needed, needed };
 Result<Kept> read_kept(const std::filesystem::path& folder, File& file) {
   {
-    const Descriptor in(folder / "synced.root", O_RDONLY);
+    const Descriptor in(::open((folder / "synced.root").c_str(), O_RDONLY | O_CLOEXEC));
     if (in.get() < 0) {
       if (errno == ENOENT) return Kept::none;
       return status_of_errno(errno, "cannot open store/synced.root: {e}");
@@ -128,7 +112,7 @@ Status keep_synced_root(const std::filesystem::path& folder, int fd, std::uint64
   const std::filesystem::path place = folder / "synced.root";
   const std::filesystem::path beside = folder / kKeptRootBeside;
   {
-    const Descriptor out(beside, O_WRONLY | O_CREAT | O_TRUNC);
+    const Descriptor out(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (out.get() < 0) return status_of_errno(errno, "cannot keep the store's root: {e}");
     status = write_at(out.get(), file, 0);
     if (status.ok() && ::fsync(out.get()) != 0) {
@@ -169,7 +153,7 @@ Result<bool> recover_synced_root(const std::filesystem::path& folder, bool read_
 
   // The root in its place, and the same as the transaction before it in the other. A power loss in
   // between finds the file again.
-  const Descriptor store(folder / "data.mdb", O_RDWR);
+  const Descriptor store(::open((folder / "data.mdb").c_str(), O_RDWR | O_CLOEXEC));
   if (store.get() < 0) return status_of_errno(errno, "cannot open store/data.mdb: {e}");
   const auto page_bytes = get_le<std::uint64_t>(&file[kPageBytesAt]);
   std::uint64_t number = 0;
