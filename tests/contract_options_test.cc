@@ -172,5 +172,19 @@ TEST(DatabaseOptionsContract, WhatIsOutOfRangeIsRefusedByName) {
   EXPECT_ERROR(open({.durability = static_cast<Durability>(99)}), Code::invalid_argument);
 }
 
+// Whatever those asked for who opened it before.
+TEST(DatabaseOptionsContract, TheFirstToOpenHasRoomForAsManyReadersAsItAsksFor) {
+  TempDir folder;
+  const auto room = [&](const DatabaseOptions& options) -> std::uint64_t {
+    auto database = Database::open(folder / "db", options);
+    EXPECT_OK(database);
+    return database.ok() ? database->stats()->max_readers : 0;
+  };
+  EXPECT_EQ(room({}), 1024U);
+  for (const std::uint32_t readers : {7U, 3000U, 1U, 1024U}) {
+    EXPECT_EQ(room({.max_readers = readers}), readers);
+  }
+}
+
 }  // namespace
 }  // namespace skerry::testing

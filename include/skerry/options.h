@@ -67,7 +67,8 @@ struct DatabaseOptions {
   std::uint32_t sync_interval_ms = 100;  // 1 .. 3,600,000; for Durability::interval
   std::uint64_t map_bytes = 1ULL << 30;  // 2^18 .. 2^46: address space the store starts with; it
                                          // grows by itself
-  std::uint32_t max_readers = 1024;      // 1 .. 65,536: transactions that may read at once
+  std::uint32_t max_readers = 1024;      // 1 .. 65,536: transactions that may read at once; the
+                                         // first process to open decides for those that join it
   std::uint32_t threads = 0;             // for rebuilding; 0: one a core
   bool use_images = true;                // false: none is saved, and every open rebuilds from the
                                          // store; the log is kept for processes that lag behind

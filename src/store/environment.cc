@@ -141,6 +141,13 @@ struct ReaderCount {
   }
 };
 
+// LMDB leaves a table of readers as long as it finds it. Who is alone makes it anew, so that it has
+// room for as many as were asked for. A medium that cannot be written to may keep it.
+Status forget_readers(const std::filesystem::path& file, bool read_only) noexcept {
+  if (::truncate(file.c_str(), 0) == 0 || errno == ENOENT || read_only) return Status();
+  return status_of_errno(errno, "cannot empty store/lock.mdb: {e}");
+}
+
 // LMDB writes its table of readers through memory, where a device without room is no error but
 // SIGBUS. So the room is taken before: a header of 192 bytes, then 64 a reader. A file system that
 // cannot do that is let be.
@@ -432,7 +439,9 @@ Status Environment::start(bool survey_first) const {
       first_touch_.set(*walked);
     }
   }
-  Status status = start_map(false);
+  Status status =
+      options_.alone ? forget_readers(folder_ / "lock.mdb", options_.read_only) : Status();
+  if (status.ok()) status = start_map(false);
   if (!status.ok() || !is_unsynced) return status;
   // What a killed writer left in the system's hands.
   status = status_of_lmdb(mdb_env_sync(env_, 1));

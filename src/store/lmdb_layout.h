@@ -20,9 +20,14 @@
 //             numbers, descending, then room for more
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
+#include <vector>
+
+#include "skerry/status.h"
 
 namespace skerry::store::lmdb {
 
@@ -72,6 +77,63 @@ inline std::uint64_t value_bytes(const std::byte* node) noexcept {
 inline std::uint64_t value_bytes_kept(const std::byte* node) noexcept {
   const bool is_big = (number_at<std::uint16_t>(node + 4) & kBigValue) != 0;
   return is_big ? sizeof(std::uint64_t) : value_bytes(node);
+}
+
+struct Node {
+  const std::byte* at;
+  std::size_t room;  // from there to the page's end
+  std::span<const std::byte> key;
+};
+
+inline unsigned flags_of(std::span<const std::byte> page) noexcept {
+  return number_at<std::uint16_t>(&page[10]);
+}
+
+// The nodes of a branch or a leaf that lie in their page, in the order of its list of them, until
+// `visit` returns false. What lies before `upper` was moved or removed: it is no node, though it
+// may look like one. Whatever the page holds, nothing is read outside of it.
+template <class Visit>
+void each_node(std::span<const std::byte> page, Visit visit) {
+  const std::size_t lower =
+      std::min<std::size_t>(number_at<std::uint16_t>(&page[12]), page.size()) / 2 * 2;
+  const std::size_t upper = std::max<std::size_t>(number_at<std::uint16_t>(&page[14]), lower);
+  for (std::size_t at = kHeaderBytes; at + 2 <= lower; at += 2) {
+    const std::size_t offset = number_at<std::uint16_t>(&page[at]);
+    if (offset < upper || offset + kNodeBytes > page.size()) continue;
+    const std::byte* node = &page[offset];
+    const std::size_t key_bytes = number_at<std::uint16_t>(node + 6);
+    const std::size_t room = page.size() - offset;
+    if (key_bytes > kKeyBytesMax || kNodeBytes + key_bytes > room) continue;
+    if (!visit(Node{node, room, {node + kNodeBytes, key_bytes}})) return;
+  }
+}
+
+// The number of the root whose table of free pages begins on page `root`, as that table tells it: a
+// commit frees at least the pages of the tables that it changed, under its own number, which is the
+// last one there. 0: nothing was freed yet, or it cannot be read. `read` is
+// Result<bool>(page, bytes&): false when that page cannot be read.
+template <class Read>
+Result<std::uint64_t> newest_free_number(std::uint64_t root, Read read) {
+  std::vector<std::byte> page;
+  std::uint64_t number = root;
+  for (std::size_t depth = 0; depth < kDepthMax; ++depth) {
+    const Result<bool> got = read(number, page);
+    if (!got.ok()) return got.status();
+    if (!*got) break;
+    Node last = {};
+    each_node(page, [&](const Node& node) {
+      last = node;
+      return true;
+    });
+    if (last.at == nullptr) break;
+    if (flags_of(page) == kLeaf) {
+      if (last.key.size() != sizeof(std::uint64_t)) break;
+      return number_at<std::uint64_t>(last.key.data());
+    }
+    if (flags_of(page) != kBranch) break;
+    number = child_of(last.at);
+  }
+  return std::uint64_t{0};
 }
 
 }  // namespace skerry::store::lmdb

@@ -29,34 +29,6 @@ constexpr std::size_t kMendedBytesMax = 8192;
 constexpr std::size_t kRecordsToTell = 4;
 constexpr std::size_t kValueBytesToTell = 1 << 20;
 
-struct Node {
-  const std::byte* at;
-  std::size_t room;  // from there to the page's end
-  Bytes key;
-};
-
-// The nodes of a branch or a leaf that lie in their page, in the order of its list of them. What
-// lies before `upper` was moved or removed: it is no node, though it may look like one.
-template <class Visit>
-void each_node(std::span<const std::byte> page, Visit visit) {
-  const std::size_t lower =
-      std::min<std::size_t>(number_at<std::uint16_t>(&page[12]), page.size()) / 2 * 2;
-  const std::size_t upper = std::max<std::size_t>(number_at<std::uint16_t>(&page[14]), lower);
-  for (std::size_t at = kHeaderBytes; at + 2 <= lower; at += 2) {
-    const std::size_t offset = number_at<std::uint16_t>(&page[at]);
-    if (offset < upper || offset + kNodeBytes > page.size()) continue;
-    const std::byte* node = &page[offset];
-    const std::size_t key_bytes = number_at<std::uint16_t>(node + 6);
-    const std::size_t room = page.size() - offset;
-    if (key_bytes > kKeyBytesMax || kNodeBytes + key_bytes > room) continue;
-    if (!visit(Node{node, room, Bytes(node + kNodeBytes, key_bytes)})) return;
-  }
-}
-
-unsigned flags_of(std::span<const std::byte> page) noexcept {
-  return number_at<std::uint16_t>(&page[10]);
-}
-
 bool is_less(Bytes a, Bytes b) noexcept {
   return text_of(a) < text_of(b);
 }
@@ -216,31 +188,6 @@ Result<bool> Remains::is_tree(std::uint64_t page) {
   return flags_of(bytes) == kBranch || flags_of(bytes) == kLeaf;
 }
 
-// A commit frees at least the pages of the tables that it changed, under its own number: the number
-// of the last one among the free pages is the root's. 0: it cannot be read.
-Result<std::uint64_t> Remains::newest_free_number(const Root& root) {
-  Page page;
-  std::uint64_t number = root.free_root;
-  for (std::size_t depth = 0; depth < kDepthMax; ++depth) {
-    const Result<bool> got = read(number, page);
-    if (!got.ok()) return got.status();
-    if (!*got) break;
-    Node last = {};
-    each_node(page, [&](const Node& node) {
-      last = node;
-      return true;
-    });
-    if (last.at == nullptr) break;
-    if (flags_of(page) == kLeaf) {
-      if (last.key.size() != sizeof(std::uint64_t)) break;
-      return number_at<std::uint64_t>(last.key.data());
-    }
-    if (flags_of(page) != kBranch) break;
-    number = child_of(last.at);
-  }
-  return std::uint64_t{0};
-}
-
 Status Remains::choose_root(Bytes kept_root) {
   if (kept_root.size() == kRootBytes) {
     const Result<Root> root = read_root(kept_root);
@@ -270,10 +217,14 @@ Status Remains::choose_root(Bytes kept_root) {
                        "both roots of store/data.mdb are damaged: nothing tells which of its pages "
                        "are current");
   // The number in a root may be damaged so that it still follows the other's, or is followed by it:
-  // what the root frees tells its number too. Those that have freed nothing yet are 0 and 1.
+  // what the root frees tells its number too. Those that have freed nothing yet are 0 and 1. After
+  // a power loss the one before is a copy of the newest (synced_root.h), and frees the same.
+  const std::uint64_t newest = std::max(roots[0].number, roots[1].number);
+  const bool is_copy = roots[0].leads_where(roots[1]);
   for (Root& root : roots) {
-    if (!root.is_plausible) continue;
-    const Result<std::uint64_t> freed = newest_free_number(root);
+    if (!root.is_plausible || (is_copy && root.number != newest)) continue;
+    const Result<std::uint64_t> freed = newest_free_number(
+        root.free_root, [&](std::uint64_t page, Page& out) { return read(page, out); });
     if (!freed.ok()) return freed.status();
     if (*freed == 0 || *freed == root.number) continue;
     is_clean_ = false;
@@ -283,8 +234,9 @@ Status Remains::choose_root(Bytes kept_root) {
                                                                 : std::pair(roots[1], roots[0]);
   if (older.is_plausible && newer.is_plausible) {
     root_ = newer;
-    may_lack_last_commit_ = newer.number != older.number + 1;
-    if (may_lack_last_commit_) is_clean_ = false;
+    const bool is_followed = newer.number == older.number + 1;
+    if (!is_followed) is_clean_ = false;
+    may_lack_last_commit_ = !is_followed && !is_copy;
   } else if (older.is_plausible || newer.is_plausible) {
     is_clean_ = false;
     root_ = older.is_plausible ? older : newer;

@@ -108,6 +108,10 @@ class Remains {
     std::uint64_t free_root = 0;
     std::uint64_t main_root = 0;
     bool is_plausible = false;
+
+    bool leads_where(const Root& other) const noexcept {
+      return free_root == other.free_root && main_root == other.main_root;
+    }
   };
   struct TableRemains {
     std::optional<std::uint64_t> entries;  // that the main table counts
@@ -130,7 +134,6 @@ class Remains {
   Status choose_root(Bytes kept_root);
   Result<Root> read_root(Bytes bytes);
   Result<bool> is_tree(std::uint64_t page);
-  Result<std::uint64_t> newest_free_number(const Root& root);
 
   Result<bool> read_bytes(std::uint64_t offset, std::span<std::byte> out) const;
   Result<bool> read(std::uint64_t page, Page& out);

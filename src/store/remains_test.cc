@@ -254,6 +254,33 @@ TEST_F(RemainsTest, TheNewestRootIsToldFromTheOneBefore) {
   EXPECT_EQ(look("no store at all").status().code(), Code::corruption);
 }
 
+// As a power loss without syncs leaves it (synced_root.h).
+TEST_F(RemainsTest, ARootAndItsCopyAreOneRoot) {
+  std::string good = bytes();
+  const std::size_t newest = newest_root(good);
+  const std::uint64_t number_before = number<std::uint64_t>(good, newest * kPage + 144) - 1;
+  const std::string root = good.substr(newest * kPage + 16, 128);
+  good.replace((1 - newest) * kPage + 16, root.size(), root);
+  std::memcpy(&good[(1 - newest) * kPage + 144], &number_before, sizeof number_before);
+  const auto whole = look(good);
+  ASSERT_TRUE(whole.ok());
+  EXPECT_TRUE((*whole)->is_clean());
+  EXPECT_TRUE((*whole)->knows_free_pages());
+  const Records places = all(**whole, Table::places);
+  for (const std::size_t turned : {newest, 1 - newest}) {
+    for (const unsigned bit : {1U, 3U, 5U, 20U}) {
+      std::string damaged = good;
+      damaged[turned * kPage + 144 + bit / 8] ^= static_cast<char>(1U << bit % 8);
+      const auto remains = look(damaged);
+      ASSERT_TRUE(remains.ok());
+      EXPECT_FALSE((*remains)->is_clean()) << turned << ' ' << bit;
+      EXPECT_FALSE((*remains)->may_lack_last_commit()) << turned << ' ' << bit;
+      EXPECT_TRUE((*remains)->knows_free_pages()) << turned << ' ' << bit;
+      EXPECT_EQ(all(**remains, Table::places), places) << turned << ' ' << bit;
+    }
+  }
+}
+
 TEST_F(RemainsTest, WithoutTheFreePagesWhatTheRootLeadsToIsRead) {
   std::string damaged = bytes();
   const auto whole = look(damaged);

@@ -70,7 +70,9 @@ class SurveyTest : public ::testing::Test {
   void SetUp() override {
     MDB_env* env = open(0);
     ASSERT_NE(env, nullptr);
-    for (std::uint64_t commit = 0; commit < 40; ++commit) {
+    // As many that one bit makes the last root's number the one before the other's, and the other's
+    // the one behind it.
+    for (std::uint64_t commit = 0; commit < 42; ++commit) {
       MDB_txn* txn = nullptr;
       ASSERT_EQ(mdb_txn_begin(env, nullptr, 0, &txn), 0);
       for (std::size_t t = 0; t < kTables.size(); ++t) {

@@ -537,7 +537,6 @@ class Stop final : public SystemCallObserver {
 std::string no_more_readers(const fs::path& folder, const World& world) {
   DatabaseOptions options;
   options.max_readers = 2;
-  fs::remove(folder / "store" / "lock.mdb");  // it has room for those who opened it first
   Subject subject(folder, options);
   Reads reads;
   Status status = open_all(subject, world);
