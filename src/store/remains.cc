@@ -216,19 +216,15 @@ Status Remains::choose_root(Bytes kept_root) {
   const Status nowhere(Code::corruption,
                        "both roots of store/data.mdb are damaged: nothing tells which of its pages "
                        "are current");
-  // The number in a root may be damaged so that it still follows the other's, or is followed by it:
-  // what the root frees tells its number too. Those that have freed nothing yet are 0 and 1. After
-  // a power loss the one before is a copy of the newest (synced_root.h), and frees the same.
   const std::uint64_t newest = std::max(roots[0].number, roots[1].number);
-  const bool is_copy = roots[0].leads_where(roots[1]);
   for (Root& root : roots) {
-    if (!root.is_plausible || (is_copy && root.number != newest)) continue;
+    if (!root.is_plausible) continue;
     const Result<std::uint64_t> freed = newest_free_number(
         root.free_root, [&](std::uint64_t page, Page& out) { return read(page, out); });
     if (!freed.ok()) return freed.status();
-    if (*freed == 0 || *freed == root.number) continue;
-    is_clean_ = false;
-    root.number = *freed;
+    const std::uint64_t number = true_number(root.number, newest, *freed);
+    if (number != root.number) is_clean_ = false;
+    root.number = number;
   }
   const auto [older, newer] = roots[0].number < roots[1].number ? std::pair(roots[0], roots[1])
                                                                 : std::pair(roots[1], roots[0]);
@@ -236,7 +232,7 @@ Status Remains::choose_root(Bytes kept_root) {
     root_ = newer;
     const bool is_followed = newer.number == older.number + 1;
     if (!is_followed) is_clean_ = false;
-    may_lack_last_commit_ = !is_followed && !is_copy;
+    may_lack_last_commit_ = !is_followed && !newer.leads_where(older);
   } else if (older.is_plausible || newer.is_plausible) {
     is_clean_ = false;
     root_ = older.is_plausible ? older : newer;

@@ -320,9 +320,8 @@ Result<Root> read_meta(int fd, std::size_t page_bytes, std::size_t page) noexcep
   return root;
 }
 
-// A root's number may have turned into another one that still follows the other root's, or is
-// followed by it. What the root frees tells its number too.
-Status check_number(int fd, const Root& root, std::size_t page_bytes, std::uint64_t pages) {
+Status check_number(int fd, const Root& root, std::uint64_t newest, std::size_t page_bytes,
+                    std::uint64_t pages) {
   const auto read = [&](std::uint64_t page, std::vector<std::byte>& out) -> Result<bool> {
     if (page < kMetaPages || page >= pages) return false;
     out.resize(page_bytes);
@@ -334,7 +333,7 @@ Status check_number(int fd, const Root& root, std::size_t page_bytes, std::uint6
   const auto free_root = number_at<std::uint64_t>(root.meta.data() + 24 + 40);
   const Result<std::uint64_t> freed = newest_free_number(free_root, read);
   if (!freed.ok()) return freed.error();
-  if (*freed == 0 || *freed == transaction_of(root)) return Status();
+  if (true_number(transaction_of(root), newest, *freed) == transaction_of(root)) return Status();
   return Status(Code::corruption,
                 "a root of store/data.mdb says {a} and has freed the pages of {b}",
                 static_cast<std::int64_t>(transaction_of(root)), *freed);
@@ -385,11 +384,8 @@ Result<Extent> survey(int fd, std::uint64_t bytes_whole, std::span<const char* c
     return damaged(newest % kMetaPages);
   }
   if (number_at<std::uint32_t>(roots[1].meta.data() + 24) != page_bytes) return damaged(1);
-  // After a power loss the one before is a copy of the newest (synced_root.h), and frees the same.
-  const bool is_copy = std::memcmp(roots[0].meta.data(), roots[1].meta.data(), kMetaBytes - 8) == 0;
   for (const Root& each : roots) {
-    if (is_copy && transaction_of(each) != newest) continue;
-    const Status status = check_number(fd, each, page_bytes, *file_bytes / page_bytes);
+    const Status status = check_number(fd, each, newest, page_bytes, *file_bytes / page_bytes);
     if (!status.ok()) return status;
   }
 
