@@ -22,7 +22,9 @@ cd "$root"
 passed=0
 ran=""
 arm64_log=$(mktemp)
-trap 'rm -f "$arm64_log"' EXIT
+fuzz_log=$(mktemp)
+fuzz=
+trap 'rm -f "$arm64_log" "$fuzz_log"; [ -z "$fuzz" ] || kill -- "-$fuzz" 2>/dev/null' EXIT
 # Runs ctest for a preset and adds its count to the last line.
 count_tests() {
   local preset=$1 log count
@@ -82,6 +84,13 @@ if [ -z "$quick" ]; then
   say "tortures, short"
   tortures crash model damage power fault
 
+  # A minute for each target, beside what follows and behind it.
+  need_for clang
+  set -m
+  nice -n 19 tests/long/fuzz.sh --short >"$fuzz_log" 2>&1 &
+  fuzz=$!
+  set +m
+
   scripts/test-consumers.sh
 
   scripts/test-arm64.sh | tee "$arm64_log"
@@ -90,13 +99,17 @@ if [ -z "$quick" ]; then
   passed=$((passed + count))
   ran+=", arm64 $count"
 
-  need_for clang
   for preset in asan-ubsan tsan; do
     use_sanitizer "$preset"
     build_preset "$preset"
     count_tests "$preset"
     under=()
   done
+
+  say "waiting for the fuzzers"
+  wait "$fuzz" || { cat "$fuzz_log" && fail "a fuzzer found something"; }
+  fuzz=
+  tail -n 1 "$fuzz_log"
 fi
 
 echo "100% tests passed, 0 tests failed out of $passed ($ran)"
