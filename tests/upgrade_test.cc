@@ -6,12 +6,9 @@
 // nothing that the one before left lying about.
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <random>
@@ -24,7 +21,7 @@
 #include "support/status_matchers.h"
 #include "support/temp_dir.h"
 #include "torture/disk.h"
-#include "torture/system_calls.h"
+#include "torture/killed.h"
 
 namespace skerry::testing {
 namespace {
@@ -32,24 +29,9 @@ namespace {
 namespace fs = std::filesystem;
 using torture::Disk;
 using torture::Film;
-using torture::SystemCall;
 
 const fs::path kVersion1 = fs::path(SKERRY_GOLDEN_DIR) / "v1";
 constexpr std::uint64_t kCallsMin = 50;  // fewer would be no upgrade
-
-// Kills the process before a call.
-class Killer final : public torture::SystemCallObserver {
- public:
-  explicit Killer(std::uint64_t call) : left_(call) { torture::system_call_observer = this; }
-  int before(SystemCall& /*call*/) noexcept override {
-    if (left_-- == 1) ::raise(SIGKILL);
-    return 0;
-  }
-  void after(const SystemCall& /*call*/, std::int64_t /*result*/) noexcept override {}
-
- private:
-  std::atomic<std::uint64_t> left_;
-};
 
 // What is opened next has everything, and is a store of our version afterwards.
 void expect_whole(const fs::path& folder) {
@@ -99,27 +81,14 @@ class Upgrade : public ::testing::Test {
 TEST_F(Upgrade, KilledBeforeAnyOfItsSystemCallsLosesNothing) {
   const TempDir home;
   const fs::path folder = home / "db";
-  for (std::uint64_t call = 1;; ++call) {
-    SCOPED_TRACE("killed before call " + std::to_string(call));
-    fs::create_directory(folder);
-    install_version_1(folder);
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      const Killer killer(call);
-      ::_exit(Database::open(folder).ok() ? 0 : 1);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    const bool is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    ASSERT_TRUE(is_killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) << status;
-    expect_whole(folder);
-    fs::remove_all(folder);
-    if (HasFailure()) return;
-    if (is_killed) continue;
-    EXPECT_GE(call, kCallsMin);
-    return;
-  }
+  const std::uint64_t calls = torture::killed_before_each_call(
+      [&] {
+        fs::remove_all(folder);
+        fs::create_directory(folder);
+        install_version_1(folder);
+      },
+      [&] { return Database::open(folder).ok(); }, [&] { expect_whole(folder); });
+  EXPECT_GE(calls, kCallsMin);
 }
 
 TEST_F(Upgrade, PowerLostBeforeAnyOfItsSystemCallsLosesNothing) {

@@ -94,6 +94,10 @@ class Images final : public store::Witness {
   fs::path folder_;
 };
 
+// Lies in the store that a repair makes until it is in its place: what is beside it and has none is
+// the damaged one, if it is a store at all.
+constexpr const char* kMark = "unfinished";
+
 class Repair {
  public:
   Repair(const fs::path& folder, const RepairOptions& options)
@@ -117,7 +121,7 @@ class Repair {
     status = salvage();
     if (status.ok() && !report_.is_whole) status = in_place_ ? exchange() : place();
     // Whole: nothing changes. Failed: everything is as it was.
-    if (!status.ok() || report_.is_whole) fs::remove_all(fresh_, error);
+    if (!status.ok() || report_.is_whole) discard(error);
     if (!status.ok()) return status;
     if (in_place_ && !report_.is_whole) remove_images();
     return std::move(report_);
@@ -127,7 +131,10 @@ class Repair {
   Status prepare_in_place() {
     fresh_ = folder_ / "store.repair";
     std::error_code error;
-    if (fs::exists(fresh_ / "unfinished", error)) fs::remove_all(fresh_, error);
+    fs::remove(folder_ / "store" / kMark, error);  // a repair was killed behind the exchange
+    if (!error && (fs::exists(fresh_ / kMark, error) || !fs::exists(fresh_ / "data.mdb", error))) {
+      discard(error);
+    }
     if (!error && fs::exists(fresh_, error)) {
       // A repair was killed between the exchange and the end: nobody has been told yet.
       const Result<fs::path> aside = set_aside();
@@ -149,11 +156,17 @@ class Repair {
     return make(fresh_);
   }
 
+  // The mark must not go before what it marks.
+  void discard(std::error_code& error) const {
+    fs::remove(fresh_ / "data.mdb", error);
+    fs::remove_all(fresh_, error);
+  }
+
   static Status make(const fs::path& folder) {
     std::error_code error;
     fs::create_directory(folder, error);
     if (error) return status_of_errno(error.value(), "cannot make the folder: {e}");
-    const int fd = ::open((folder / "unfinished").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    const int fd = ::open((folder / kMark).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) return status_of_errno(errno, "cannot make the folder: {e}");
     ::close(fd);
     return sync_path(folder);
@@ -171,11 +184,8 @@ class Repair {
       shown = mark;
       return Status();
     };
-    Status status = store::salvage(folder_ / "store", fresh_, images, {.keeps_identity = in_place_},
-                                   step, report_);
-    if (status.ok() && ::unlink((fresh_ / "unfinished").c_str()) != 0) {
-      status = status_of_errno(errno, "cannot finish the repaired store: {e}");
-    }
+    const Status status = store::salvage(folder_ / "store", fresh_, images,
+                                         {.keeps_identity = in_place_}, step, report_);
     return status.ok() ? sync_path(fresh_) : status;
   }
 
@@ -183,6 +193,7 @@ class Repair {
     std::error_code error;
     fs::rename(fresh_, options_.destination / "store", error);
     if (error) return status_of_errno(error.value(), "cannot put the repaired store in place: {e}");
+    fs::remove(options_.destination / "store" / kMark, error);
     return sync_path(options_.destination);
   }
 
@@ -196,6 +207,8 @@ class Repair {
     }
     // From here on it has happened: what cannot be done any more is done by the next repair.
     const Status synced = sync_path(folder_);
+    std::error_code ignored;
+    fs::remove(store / kMark, ignored);
     const Result<fs::path> aside = set_aside();
     report_.set_aside = aside.ok() ? *aside : fresh_;
     fresh_.clear();
