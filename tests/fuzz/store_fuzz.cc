@@ -86,9 +86,9 @@ void read_all(const store::Store& store) {
       static_cast<void>(reading.counters(collection));
       static_cast<void>(reading.each_vector(collection, 0, add));
       static_cast<void>(reading.each_payload(collection, add));
-      static_cast<void>(reading.each_name(collection, [&](skerry::Key id, std::string_view name) {
-        return add(id, store::bytes_of(name));
-      }));
+      static_cast<void>(reading.each_name(
+          collection, 0,
+          [&](skerry::Key id, std::string_view name) { return add(id, store::bytes_of(name)); }));
       static_cast<void>(reading.each_change(
           collection, 0, [&](std::uint64_t sequence, store::LogKind, store::Bytes keys) {
             return add(sequence, keys);
