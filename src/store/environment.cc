@@ -141,21 +141,30 @@ struct ReaderCount {
   }
 };
 
-// LMDB leaves a table of readers as long as it finds it. Who is alone makes it anew, so that it has
-// room for as many as were asked for. A medium that cannot be written to may keep it.
-Status forget_readers(const std::filesystem::path& file, bool read_only) noexcept {
-  if (::truncate(file.c_str(), 0) == 0 || errno == ENOENT || read_only) return Status();
+// LMDB's table of readers: a header, and an entry for each, of which the header holds the first.
+constexpr off_t table_bytes(std::uint32_t readers) noexcept {
+  return 192 + off_t{64} * (readers - 1);
+}
+
+// LMDB makes the table longer where it must, and leaves one that is longer. Who is alone empties
+// that, so that there is room for as many as were asked for. A medium that cannot be written to may
+// keep it.
+Status forget_readers(const std::filesystem::path& file, std::uint32_t readers,
+                      bool read_only) noexcept {
+  struct stat found = {};
+  if (::stat(file.c_str(), &found) != 0 || found.st_size <= table_bytes(readers)) return Status();
+  if (::truncate(file.c_str(), 0) == 0 || read_only) return Status();
   return status_of_errno(errno, "cannot empty store/lock.mdb: {e}");
 }
 
 // LMDB writes its table of readers through memory, where a device without room is no error but
-// SIGBUS. So the room is taken before: a header of 192 bytes, then 64 a reader. A file system that
-// cannot do that is let be.
+// SIGBUS. So the room is taken before. A file system that cannot do that is let be.
 Status take_room_for_readers(const std::filesystem::path& file, std::uint32_t readers) noexcept {
   const Descriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (fd.get() < 0) return status_of_errno(errno, "cannot open store/lock.mdb: {e}");
-  const off_t bytes = 192 + off_t{64} * readers;
-  if (::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, bytes) == 0 || errno != ENOSPC) return Status();
+  if (::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, table_bytes(readers)) == 0 || errno != ENOSPC) {
+    return Status();
+  }
   return status_of_errno(ENOSPC, "");
 }
 
@@ -439,8 +448,8 @@ Status Environment::start(bool survey_first) const {
       first_touch_.set(*walked);
     }
   }
-  Status status =
-      options_.alone ? forget_readers(folder_ / "lock.mdb", options_.read_only) : Status();
+  Status status;
+  if (options_.alone) status = forget_readers(folder_ / "lock.mdb", readers(), options_.read_only);
   if (status.ok()) status = start_map(false);
   if (!status.ok() || !is_unsynced) return status;
   // What a killed writer left in the system's hands.
@@ -463,13 +472,10 @@ Status Environment::start_map(bool make_tables) const {
   if (options_.durability == Durability::interval) flags |= MDB_NOMETASYNC;
   if (options_.durability == Durability::none) flags |= MDB_NOSYNC;
   error = mdb_env_set_mapsize(env_, map_bytes_);
-  // One for the snapshot that is kept.
-  const std::uint32_t readers =
-      options_.max_readers + (options_.durability == Durability::none ? 1 : 0);
-  if (error == 0) error = mdb_env_set_maxreaders(env_, readers);
+  if (error == 0) error = mdb_env_set_maxreaders(env_, readers());
   if (error == 0) error = mdb_env_set_maxdbs(env_, kTableNames.size());
   Status status = status_of_lmdb(error);
-  if (status.ok() && !options_.blind) status = take_room_for_readers(lock_file, readers);
+  if (status.ok() && !options_.blind) status = take_room_for_readers(lock_file, readers());
   if (status.ok()) error = mdb_env_open(env_, folder_.c_str(), flags, 0644);
   if (status.ok()) status = status_of_lmdb(error);
   if (status.code() == Code::not_found || error == ENOENT) {

@@ -269,6 +269,10 @@ class Environment {
   struct Outer;
   const Transaction* outer_reading() const noexcept;
   Pages pages_in_map(MDB_txn* txn) const noexcept;
+  // One more for the snapshot that is kept.
+  std::uint32_t readers() const noexcept {
+    return options_.max_readers + (options_.durability == Durability::none ? 1 : 0);
+  }
   Status start_map(bool make_tables) const;
   Status open_tables(bool make) const noexcept;
   void stop() const noexcept;

@@ -136,16 +136,4 @@ Result<std::uint64_t> newest_free_number(std::uint64_t root, Read read) {
   return std::uint64_t{0};
 }
 
-// The number that a root was written with, when it says `number`, the higher of the two roots says
-// `newest`, and `freed` is newest_free_number() of this one. A turned bit can make a root's number
-// one that still follows the other's, or is followed by it. Of the root that is not the newest only
-// a number beside the newest's tells: it may be a copy of the newest (synced_root.h), and when a
-// power loss took roots that were not synced, its pages may be those of a transaction that is two
-// ahead of the newest.
-inline std::uint64_t true_number(std::uint64_t number, std::uint64_t newest,
-                                 std::uint64_t freed) noexcept {
-  const bool is_told = number == newest || freed + 1 == newest || freed == newest + 1;
-  return freed != 0 && is_told ? freed : number;
-}
-
 }  // namespace skerry::store::lmdb

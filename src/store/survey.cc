@@ -320,8 +320,12 @@ Result<Root> read_meta(int fd, std::size_t page_bytes, std::size_t page) noexcep
   return root;
 }
 
-Status check_number(int fd, const Root& root, std::uint64_t newest, std::size_t page_bytes,
-                    std::uint64_t pages) {
+// A turned bit can make the older root's number one that follows the newest's, or the newest's one
+// that is higher: what a root frees tells its number too. Only the newest is asked. The other may
+// be a copy of it (synced_root.h), or one that LMDB took back when it could not be written, which
+// has the number of the root before and the new tables; so one turned bit is not seen, that makes n
+// of the newest root n - 2.
+Status check_number(int fd, const Root& root, std::size_t page_bytes, std::uint64_t pages) {
   const auto read = [&](std::uint64_t page, std::vector<std::byte>& out) -> Result<bool> {
     if (page < kMetaPages || page >= pages) return false;
     out.resize(page_bytes);
@@ -333,7 +337,7 @@ Status check_number(int fd, const Root& root, std::uint64_t newest, std::size_t 
   const auto free_root = number_at<std::uint64_t>(root.meta.data() + 24 + 40);
   const Result<std::uint64_t> freed = newest_free_number(free_root, read);
   if (!freed.ok()) return freed.error();
-  if (true_number(transaction_of(root), newest, *freed) == transaction_of(root)) return Status();
+  if (*freed == 0 || *freed == transaction_of(root)) return Status();
   return Status(Code::corruption,
                 "a root of store/data.mdb says {a} and has freed the pages of {b}",
                 static_cast<std::int64_t>(transaction_of(root)), *freed);
@@ -384,14 +388,12 @@ Result<Extent> survey(int fd, std::uint64_t bytes_whole, std::span<const char* c
     return damaged(newest % kMetaPages);
   }
   if (number_at<std::uint32_t>(roots[1].meta.data() + 24) != page_bytes) return damaged(1);
-  for (const Root& each : roots) {
-    const Status status = check_number(fd, each, newest, page_bytes, *file_bytes / page_bytes);
-    if (!status.ok()) return status;
-  }
+  Status status = check_number(fd, root, page_bytes, *file_bytes / page_bytes);
+  if (!status.ok()) return status;
 
   const bool is_whole = *file_bytes <= bytes_whole || is_foreign(page_bytes);
   const Extent extent = is_whole ? Extent::everything : Extent::opening;
-  const Status status = Walk(fd, *file_bytes / page_bytes, root, extent, names).go();
+  status = Walk(fd, *file_bytes / page_bytes, root, extent, names).go();
   if (!status.ok()) return status;
   return extent;
 }
