@@ -9,6 +9,7 @@
 #include <exception>
 #include <thread>
 
+#include "durable_store.h"
 #include "measure.h"
 #include "report.h"
 #include "stop.h"
@@ -22,6 +23,7 @@ struct Words {
   std::vector<std::string> threads = {"1"};
   std::string build_threads = "1";
   std::vector<std::string> durability = {"commit"};
+  std::vector<std::string> collections;
   std::string json = "-";
   std::string html;
 };
@@ -47,11 +49,11 @@ Metric parse_metric(const std::string& text) {
   throw CLI::ValidationError("--metric", "expected l2, ip or cosine; given " + text);
 }
 
-Durability parse_durability(const std::string& text) {
-  if (text == "commit") return Durability::commit;
-  if (text == "interval") return Durability::interval;
-  if (text == "none") return Durability::none;
-  throw CLI::ValidationError("--durability", "expected commit, interval or none; given " + text);
+Durability parse_durability(const std::string& option, const std::string& text) {
+  for (const Durability durability : {Durability::commit, Durability::interval, Durability::none}) {
+    if (name_of(durability) == text) return durability;
+  }
+  throw CLI::ValidationError(option, "expected commit, interval or none; given " + text);
 }
 
 void add_output(CLI::App& app, Words& words) {
@@ -125,13 +127,21 @@ void add_folder(CLI::App& app, Settings& settings) {
                  "Where databases are made and removed again; else where temporary files go");
 }
 
+void add_collections(CLI::App& app, Words& words, const std::string& usual) {
+  app.add_option("--collection", words.collections,
+                 "Skerry's Collection beside its Index, by durability: commit,interval,none")
+      ->delimiter(',')
+      ->default_str(usual);
+}
+
 // What a word's own defaults are, where they differ.
 void set_defaults(const CLI::App& bench, Settings& settings) {
   const auto is_left_out = [&](const char* word, const char* option) {
     const CLI::App* app = bench.get_subcommand(word);
     return app->parsed() && app->get_option(option)->empty();
   };
-  if (is_left_out("update", "--ef")) settings.ef = {40, 80};
+  if (is_left_out("update", "--ef") || is_left_out("churn", "--ef")) settings.ef = {40, 80};
+  if (is_left_out("churn", "--seconds")) settings.seconds = 0.1;
   if (is_left_out("durable", "--seconds")) settings.seconds = 3;
   if (is_left_out("disk", "--batches")) settings.batches = {256};
 }
@@ -186,6 +196,16 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
       ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
   add_build_threads(update, words);
+
+  CLI::App& churn = add(
+      "churn", "A runbook of changes: recall, speed and size beside a fresh build", &measure_churn);
+  churn.add_option("--runbook", settings.runbook, "What happens: one of bench/runbooks/*.yaml")
+      ->required();
+  add_index(churn, settings, true);
+  add_sweep(churn, settings, "[40,80]");
+  add_collections(churn, words, "");
+  add_runs(churn, settings, "0.1");
+  add_folder(churn, settings);
 
   CLI::App& durable =
       add("durable", "Durable upserts a second by size of the commit", &measure_durable);
@@ -271,7 +291,10 @@ int run_bench(int argc, char** argv) {
     }
     settings.durability.clear();
     for (const std::string& text : words.durability) {
-      settings.durability.push_back(parse_durability(text));
+      settings.durability.push_back(parse_durability("--durability", text));
+    }
+    for (const std::string& text : words.collections) {
+      settings.collections.push_back(parse_durability("--collection", text));
     }
     set_defaults(app, settings);
     settings.graph.threads =

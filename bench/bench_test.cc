@@ -10,6 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -65,6 +66,28 @@ class BenchTest : public testing::Test {
   const std::string glove_ = std::string(SKERRY_DATA) + "/glove6b-100-cos.base.fbin";
   const std::string clothes_ = std::string(SKERRY_DATA) + "/fashion-mnist-5k-784-l2.base.u8bin";
 };
+
+// Every tag that opens closes, in order. The page is written as XML, so this is all it takes.
+void expect_well_formed(const std::string& html) {
+  std::vector<std::string> open;
+  for (std::size_t at = 0; (at = html.find('<', at)) != std::string::npos;) {
+    const std::size_t end = html.find('>', at);
+    ASSERT_NE(end, std::string::npos);
+    const std::string tag = html.substr(at + 1, end - at - 1);
+    ASSERT_EQ(tag.find('<'), std::string::npos) << tag;
+    ASSERT_EQ(std::count(tag.begin(), tag.end(), '"') % 2, 0) << tag;
+    at = end + 1;
+    if (tag[0] == '!' || tag.back() == '/') continue;
+    if (tag[0] != '/') {
+      open.push_back(tag.substr(0, tag.find(' ')));
+      continue;
+    }
+    ASSERT_FALSE(open.empty()) << tag;
+    ASSERT_EQ("/" + open.back(), tag);
+    open.pop_back();
+  }
+  EXPECT_TRUE(open.empty());
+}
 
 TEST_F(BenchTest, SearchWritesALineAPointAndASummaryWithTheRatio) {
   const auto lines =
@@ -134,6 +157,100 @@ TEST_F(BenchTest, UpdateKeepsTheRecallAndTellsEveryPhase) {
   EXPECT_EQ(phases, (std::set<std::string>{"update", "remove", "reinsert"}));
 }
 
+TEST_F(BenchTest, ChurnPlaysTheSameRunbookToAllAndTellsWhatAFreshBuildWouldBe) {
+  const std::string runbook = (folder_ / "small.yaml").string();
+  const std::string page = (folder_ / "page.html").string();
+  std::ofstream(runbook) << "fresh_every: 3\nsteps:\n  - insert: 50%\n  - search\n  - repeat: 4\n"
+                            "    steps:\n      - delete: 10%\n      - refill: next\n"
+                            "      - replace: 10%\n        region: 20%\n      - search\n";
+  const auto lines = lines_of({"churn",
+                               "--runbook",
+                               runbook,
+                               "--data",
+                               glove_,
+                               "--metric",
+                               "cosine",
+                               "--n",
+                               "1200",
+                               "--query-limit",
+                               "20",
+                               "--flat-below",
+                               "0",
+                               "--ef",
+                               "60,150",
+                               "--peers",
+                               "hnswlib,usearch:bf16,faiss:exact",
+                               "--collection",
+                               "none",
+                               "--runs",
+                               "1",
+                               "--seconds",
+                               "0.005",
+                               "--folder",
+                               folder_.string(),
+                               "--html",
+                               page});
+  const auto points = only(lines, "churn");
+  std::map<std::string, std::size_t> count;
+  for (const Line& line : points) {
+    expect_fields(line, {"runbook", "round", "step", "live", "changes", "k", "ef", "recall_at_10",
+                         "qps", "p99_us", "bytes_per_vector", "tombstones", "unreachable"});
+    ++count[line["impl"]];
+    EXPECT_EQ(line["runbook"], "small");
+    EXPECT_EQ(line["live"], 600);
+    const auto round = line["round"].get<int>();
+    EXPECT_EQ(line.contains("recall_fresh"), round % 3 == 0 || round == 4) << line.dump();
+    EXPECT_EQ(line.contains("disk_bytes_per_vector"), line["impl"] == "skerry-none");
+    if (round > 0) {
+      EXPECT_EQ(line["changes"], 60 + 60 + 12);
+    }
+    if (line["ef"] == 150) {
+      EXPECT_GE(line["recall_at_10"].get<double>(), 0.95) << line.dump();
+    }
+    if (line["impl"] == "skerry") {
+      EXPECT_EQ(line["unreachable"], 0);
+    }
+    if (line["impl"] == "usearch") {
+      EXPECT_TRUE(line["unreachable"].is_null());
+    }
+  }
+  EXPECT_EQ(count["skerry"], 2u * 5);
+  EXPECT_EQ(count["skerry-none"], 2u * 5);
+  for (const char* peer : {"hnswlib", "usearch"}) {
+    if (count.contains(peer)) {
+      EXPECT_EQ(count[peer], 2u * 5) << peer;
+    }
+  }
+  EXPECT_FALSE(count.contains("faiss"));  // it can do none of this, and a line says so
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(),
+                          [](const Line& line) {
+                            return line["impl"] == "faiss" && line.contains("missing");
+                          }),
+            1);
+  const auto summaries = only(lines, "churn_summary");
+  EXPECT_EQ(summaries.size(), count.size() * 2);
+  for (const Line& line : summaries) {
+    expect_fields(line, {"searches", "recall_first", "recall_least", "recall_last", "recall_fresh",
+                         "qps_ratio_to_fresh", "bytes_ratio_to_fresh"});
+    EXPECT_EQ(line.contains("disk_ratio_to_fresh"), line["impl"] == "skerry-none");
+  }
+  std::ostringstream html;
+  html << std::ifstream(page).rdbuf();
+  expect_well_formed(html.str());
+  EXPECT_NE(html.str().find("Recall over the rounds"), std::string::npos);
+  EXPECT_NE(html.str().find("Speed over the rounds"), std::string::npos);
+}
+
+TEST_F(BenchTest, ChurnSaysWhatIsWrongWithARunbookBeforeItBuildsAnything) {
+  const std::string runbook = (folder_ / "wrong.yaml").string();
+  std::ofstream(runbook) << "steps:\n  - insert: 70%\n  - search\n  - replace: 80%\n";
+  const std::string path = (folder_ / "lines.jsonl").string();
+  EXPECT_EQ(run({"churn", "--runbook", runbook, "--data", clothes_, "--json", path}), 1);
+  EXPECT_TRUE(read_lines(path).empty());
+  EXPECT_EQ(run({"churn", "--data", clothes_}), 2);
+  EXPECT_EQ(run({"churn", "--runbook", runbook, "--data", clothes_, "--collection", "soon"}), 2);
+}
+
 TEST_F(BenchTest, DurableStandsBesideLmdbAndLeavesNothingBehind) {
   const auto lines = lines_of({"durable", "--data", clothes_, "--n", "600", "--query-limit", "1",
                                "--batches", "1,16", "--writers", "1,2", "--prefill", "20", "--runs",
@@ -197,28 +314,6 @@ TEST_F(BenchTest, MemoryTellsIndexAndDatabase) {
   }
   EXPECT_GT(points[1]["disk_bytes_per_vector"].get<double>(), 784 * 4);
   EXPECT_EQ(points[1]["raw_bytes_per_vector"], 784 * 4);
-}
-
-// Every tag that opens closes, in order. The page is written as XML, so this is all it takes.
-void expect_well_formed(const std::string& html) {
-  std::vector<std::string> open;
-  for (std::size_t at = 0; (at = html.find('<', at)) != std::string::npos;) {
-    const std::size_t end = html.find('>', at);
-    ASSERT_NE(end, std::string::npos);
-    const std::string tag = html.substr(at + 1, end - at - 1);
-    ASSERT_EQ(tag.find('<'), std::string::npos) << tag;
-    ASSERT_EQ(std::count(tag.begin(), tag.end(), '"') % 2, 0) << tag;
-    at = end + 1;
-    if (tag[0] == '!' || tag.back() == '/') continue;
-    if (tag[0] != '/') {
-      open.push_back(tag.substr(0, tag.find(' ')));
-      continue;
-    }
-    ASSERT_FALSE(open.empty()) << tag;
-    ASSERT_EQ("/" + open.back(), tag);
-    open.pop_back();
-  }
-  EXPECT_TRUE(open.empty());
 }
 
 TEST(Report, IsWellFormedWhateverTheTextsSay) {

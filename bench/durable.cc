@@ -39,7 +39,7 @@ class Skerry final : public Store {
  public:
   Skerry(const std::filesystem::path& folder, const PeerKind& kind, const Dataset& set,
          const Settings& settings, Durability durability)
-      : store_(folder, kind, set, settings, durability), threads_(settings.build_threads) {}
+      : store_(folder, kind, set, settings.graph, durability), threads_(settings.build_threads) {}
 
   void upsert(std::size_t first, std::size_t count) override {
     store_.upsert(first, count, threads_);
@@ -180,9 +180,7 @@ void measure_point(const Settings& settings, const Dataset& set, Durability dura
   const double lmdb = contestants.back().middle(&Speed::upserts_per_s);
   for (const Contestant& contestant : contestants) {
     Line line = begin_line("durable", contestant.kind, set, settings);
-    line["durability"] = durability == Durability::commit     ? "commit"
-                         : durability == Durability::interval ? "interval"
-                                                              : "none";
+    line["durability"] = name_of(durability);
     line["what"] = settings.updates ? "update" : "insert";
     line["batch"] = batch;
     line["writers"] = writers;

@@ -18,6 +18,18 @@ void check(const Status& status) {
 
 }  // namespace
 
+std::string_view name_of(Durability durability) noexcept {
+  switch (durability) {
+    case Durability::commit:
+      return "commit";
+    case Durability::interval:
+      return "interval";
+    case Durability::none:
+      return "none";
+  }
+  return "";
+}
+
 TemporaryFolder::TemporaryFolder(const std::string& parent) {
   const std::filesystem::path place =
       parent.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(parent);
@@ -34,7 +46,7 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 DurableStore::DurableStore(const std::filesystem::path& folder, const PeerKind& kind,
-                           const Dataset& set, const Settings& settings, Durability durability,
+                           const Dataset& set, const GraphOptions& graph, Durability durability,
                            bool use_images)
     : set_(set), keys_(set.base.rows) {
   std::iota(keys_.begin(), keys_.end(), Key{0});
@@ -45,7 +57,7 @@ DurableStore::DurableStore(const std::filesystem::path& folder, const PeerKind& 
   check(database.status());
   database_ = std::make_unique<Database>(std::move(*database));
   CollectionOptions collection_options;
-  collection_options.index = kind.index_options(set, settings.graph);
+  collection_options.index = kind.index_options(set, graph);
   Result<Collection> collection = database_->open_or_create("bench", collection_options);
   check(collection.status());
   collection_ = std::make_unique<Collection>(std::move(*collection));
@@ -58,8 +70,17 @@ void DurableStore::upsert(std::size_t first, std::size_t count, unsigned threads
                             {.threads = threads}));
 }
 
-std::size_t DurableStore::search(std::size_t query, std::span<Hit> hits) const {
-  const Result<SearchResult> found = collection_->search(set_.queries.span(query), hits);
+void DurableStore::upsert(Key key, std::size_t row) {
+  check(collection_->upsert(key, set_.base.span(row)));
+}
+
+void DurableStore::remove(Key key) {
+  check(collection_->remove(key).status());
+}
+
+std::size_t DurableStore::search(std::size_t query, std::span<Hit> hits,
+                                 const SearchOptions& options) const {
+  const Result<SearchResult> found = collection_->search(set_.queries.span(query), hits, options);
   check(found.status());
   return found->count;
 }
@@ -87,6 +108,12 @@ CollectionStats DurableStore::collection_stats() const {
   Result<CollectionStats> stats = collection_->stats();
   check(stats.status());
   return *stats;
+}
+
+CheckReport DurableStore::check_index() const {
+  Result<VerifyReport> report = collection_->verify();
+  check(report.status());
+  return report->index;
 }
 
 }  // namespace skerry::bench

@@ -32,11 +32,15 @@ Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& s
 std::vector<PeerKind> present_peers(const std::string& bench, const Settings& settings,
                                     Lines& lines) {
   std::vector<PeerKind> present;
-  for (PeerKind& kind : choose_peers(settings.choice)) {
-    if (kind.missing.empty()) {
-      present.push_back(std::move(kind));
-    } else {
+  for (const PeerKind& kind : choose_peers(settings.choice)) {
+    if (!kind.missing.empty()) {
       lines.write({{"bench", bench}, {"impl", kind.impl}, {"missing", kind.missing}});
+      continue;
+    }
+    present.push_back(kind);
+    if (!kind.index_options) continue;  // not Skerry
+    for (const Durability durability : settings.collections) {
+      present.push_back(collection_kind(kind, durability, settings.folder));
     }
   }
   return present;

@@ -20,6 +20,10 @@ void measure_build(const Settings& settings, Lines& lines);
 // Updates, removals and re-insertions a second, and the recall before and after each round.
 void measure_update(const Settings& settings, Lines& lines);
 
+// A runbook of changes, with recall and speed at each of its searches beside those of a fresh
+// build.
+void measure_churn(const Settings& settings, Lines& lines);
+
 // Durable upserts a second by batch size, beside LMDB storing the same bytes.
 void measure_durable(const Settings& settings, Lines& lines);
 
@@ -39,7 +43,8 @@ const char* build_commit() noexcept;
 Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& set,
                 const Settings& settings);
 
-// Writes a line for each library that was asked for and is not here; returns those that are.
+// Writes a line for each library that was asked for and is not here; returns those that are, each
+// of Skerry's followed by the collections that were asked for.
 std::vector<PeerKind> present_peers(const std::string& bench, const Settings& settings,
                                     Lines& lines);
 

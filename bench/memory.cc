@@ -49,7 +49,7 @@ Line database_line(const Settings& settings, const PeerKind& kind, const Dataset
                    const std::filesystem::path& folder) {
   const std::size_t n = set.base.rows;
   const Resident before = resident();
-  DurableStore store(folder, kind, set, settings, Durability::commit);
+  DurableStore store(folder, kind, set, settings.graph, Durability::commit);
   constexpr std::size_t kBatch = 256;  // LMDB keeps the pages of its largest commit
   for (std::size_t row = 0; row < n; row += kBatch) {
     store.upsert(row, std::min(kBatch, n - row), settings.build_threads);

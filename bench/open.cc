@@ -55,7 +55,7 @@ Line open_database(const Settings& settings, const PeerKind& kind, const Dataset
       // Never destroyed: closing would save an image, and the next opening would find another
       // database.
       [&] {
-        store = new DurableStore(folder, kind, set, settings, Durability::commit, use_images);
+        store = new DurableStore(folder, kind, set, settings.graph, Durability::commit, use_images);
       },
       [&](std::size_t query) { store->search(query, hits); });
   const CollectionStats stats = store->collection_stats();
@@ -133,8 +133,8 @@ void measure_open(const Settings& settings, Lines& lines) {
     }
     const auto fill = [&](std::size_t first, std::size_t limit, bool close) {
       return [&, first, limit, close] {
-        auto store =
-            std::make_unique<DurableStore>(folder.path(), kind, set, settings, Durability::commit);
+        auto store = std::make_unique<DurableStore>(folder.path(), kind, set, settings.graph,
+                                                    Durability::commit);
         constexpr std::size_t kBatch = 4096;
         for (std::size_t row = first; row < limit; row += kBatch) {
           store->upsert(row, std::min(kBatch, limit - row), settings.build_threads);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +30,12 @@ struct GraphOptions {
   unsigned threads = 1;      // the most that will call at once
 };
 
+// The marks of age. Nothing: not known.
+struct Wear {
+  std::optional<std::uint64_t> tombstones;   // places of removed vectors, not used again yet
+  std::optional<std::uint64_t> unreachable;  // live vectors that no walk over layer 0 meets
+};
+
 class Peer {
  public:
   virtual ~Peer() = default;
@@ -44,8 +51,9 @@ class Peer {
   // Takes a key out. False: the library cannot.
   virtual bool remove(Key key) = 0;
 
-  // Puts a row under a key that was taken out. False: the library cannot.
-  virtual bool put_back(Key key, std::size_t row) = 0;
+  // Puts a row under an absent key: a new one, or one that was taken out. False: the library
+  // cannot. `thread` is the caller's number, as in search().
+  virtual bool insert(Key key, std::size_t row, unsigned thread) = 0;
 
   // Breadth of the searches that follow. Not beside a search.
   virtual void set_ef(std::uint32_t ef) = 0;
@@ -58,6 +66,13 @@ class Peer {
   // False: the library cannot. Skerry has databases for that.
   virtual bool save(const std::string&) { return false; }
   virtual bool open(const std::string&, bool) { return false; }
+
+  // What updates have left behind, as far as the library or a walk over its links can tell. Not
+  // beside a write.
+  virtual Wear wear() const { return {}; }
+
+  // Space on the disk, of those that have any.
+  virtual std::optional<std::uint64_t> disk_bytes() { return std::nullopt; }
 
   // Memory in use as the library itself accounts for it.
   virtual std::uint64_t bytes() const = 0;
@@ -95,6 +110,7 @@ std::vector<PeerKind> choose_peers(const PeerChoice& choice);
 
 // One file each, in peers/.
 PeerKind skerry_kind(Scalar scalar, Codes codes, std::uint32_t flat_below);
+PeerKind collection_kind(const PeerKind& index, Durability durability, const std::string& folder);
 std::vector<PeerKind> hnswlib_kinds();
 std::vector<PeerKind> faiss_kinds();
 std::vector<PeerKind> usearch_kinds();

@@ -310,6 +310,13 @@ std::string report_page(const std::vector<Line>& lines) {
     html += heading("Recall after each round: " + what);
     html += plot({"round"}, {"recall"}, series(found, "round", "recall_after"));
   }
+  for (const auto& [what, found] : groups(lines, "churn", {"runbook", "data", "n", "d", "ef"})) {
+    const std::string k = text_of(*found.front(), "k");
+    html += heading("Recall over the rounds: " + what);
+    html += plot({"round"}, {"recall@" + k}, series(found, "round", ("recall_at_" + k).c_str()));
+    html += heading("Speed over the rounds: " + what);
+    html += plot({"round"}, {"queries a second"}, series(found, "round", "qps"));
+  }
 
   std::vector<std::string> words;
   for (const Line& line : lines) {

@@ -9,7 +9,8 @@
 
 namespace skerry::bench {
 
-// One HTML file with plots in SVG: recall against speed, build rate against size, bytes a vector,
+// One HTML file with plots in SVG: recall against speed, build rate against size, recall and
+// speed over the rounds of a runbook, bytes a vector,
 // and every line in a table. No script, nothing loaded from elsewhere. Kinds of measurements that
 // have no lines have no plot.
 std::string report_page(const std::vector<Line>& lines);

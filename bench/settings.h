@@ -34,6 +34,8 @@ struct Settings {
   std::vector<std::uint32_t> dimensions = {100, 128, 384, 512, 768, 1024, 1536, 4096};  // disk
   std::size_t rows = 100'000;
   std::uint32_t turnovers = 5;
+  std::vector<Durability> collections;  // that take part beside Skerry's index: churn, mixed
+  std::string runbook;                  // churn
   std::string folder;  // where databases are made; "": the system's for temporary files
 };
 

@@ -154,7 +154,7 @@ class Rounds {
     }
     phase(contestant, "reinsert", round, keys.size(), whole, [&](std::size_t i) {
       contestant.row_of[keys[i]] = rows[i];
-      return contestant.peer->put_back(keys[i], rows[i]);
+      return contestant.peer->insert(keys[i], rows[i], 0);
     });
   }
 

@@ -57,6 +57,7 @@ need_for() {
       need libcli11-dev /usr/include/CLI/CLI.hpp
       need libfmt-dev /usr/include/fmt/core.h
       need nlohmann-json3-dev /usr/include/nlohmann/json.hpp
+      need libyaml-cpp-dev /usr/include/yaml-cpp/yaml.h # the bench's runbooks
       ;;
     tests)
       need libgtest-dev /usr/include/gtest/gtest.h

@@ -43,7 +43,7 @@ class FaissPeer final : public Peer {
 
   bool update(Key, std::size_t) override { return false; }
   bool remove(Key) override { return false; }
-  bool put_back(Key, std::size_t) override { return false; }
+  bool insert(Key, std::size_t, unsigned) override { return false; }
 
   void set_ef(std::uint32_t ef) override {
     index_->hnsw.efSearch = static_cast<int>(ef);

@@ -3,9 +3,16 @@
 // Compiled with -O3 -march=native, because the headers choose their SSE, AVX or AVX-512 code when
 // they are compiled. Cosine is its inner product over unit vectors. Its setEf() is of the whole
 // index and its addPoint() is safe beside another addPoint(), not beside a search.
+//
+// The 0.6.2 of Debian 12 marks what is removed and never uses its place again. Newer ones do when
+// asked (allow_replace_deleted, addPoint(..., true)); insert() does here what they do: it gives a
+// marked place the new label and calls updatePoint().
 #include <hnswlib/hnswlib.h>
 
+#include <deque>
+#include <optional>
 #include <stdexcept>
+#include <vector>
 
 #include "parallel.h"
 #include "peer.h"
@@ -40,10 +47,24 @@ class HnswlibPeer final : public Peer {
 
   bool remove(Key key) override {
     graph_->markDelete(key);
+    marked_.push_back(graph_->label_lookup_.at(key));
     return true;
   }
 
-  bool put_back(Key key, std::size_t row) override { return update(key, row); }
+  bool insert(Key key, std::size_t row, unsigned) override {
+    const auto own = graph_->label_lookup_.find(key);
+    if (own != graph_->label_lookup_.end()) {  // its own place, still marked
+      std::erase(marked_, own->second);
+      return update(key, row);
+    }
+    if (marked_.empty()) return update(key, row);
+    const hnswlib::tableint place = marked_.front();
+    marked_.pop_front();
+    graph_->label_lookup_.erase(graph_->getExternalLabel(place));
+    graph_->setExternalLabel(place, key);
+    graph_->label_lookup_[key] = place;
+    return update(key, row);  // unmarks it and chooses its links anew
+  }
 
   void set_ef(std::uint32_t ef) override { graph_->setEf(ef); }
 
@@ -68,6 +89,26 @@ class HnswlibPeer final : public Peer {
     return true;
   }
 
+  // The same walk as that of Skerry's check(): over layer 0, through marked elements too.
+  Wear wear() const override {
+    std::vector<bool> is_met(graph_->cur_element_count);
+    std::vector<hnswlib::tableint> to_visit;
+    std::uint64_t live = graph_->cur_element_count - graph_->num_deleted_;
+    const auto meet = [&](hnswlib::tableint element) {
+      if (is_met[element]) return;
+      is_met[element] = true;
+      if (!graph_->isMarkedDeleted(element)) --live;
+      to_visit.push_back(element);
+    };
+    if (!is_met.empty()) meet(graph_->enterpoint_node_);
+    while (!to_visit.empty()) {
+      const hnswlib::tableint element = to_visit.back();
+      to_visit.pop_back();
+      for (const hnswlib::tableint near : graph_->getConnectionsWithLock(element, 0)) meet(near);
+    }
+    return {graph_->num_deleted_, live};
+  }
+
   // It has no account of its own: layer 0, the lists above it, a lock, a level and a label's place
   // for each element, as its constructor and addPoint() take them.
   std::uint64_t bytes() const override {
@@ -86,6 +127,7 @@ class HnswlibPeer final : public Peer {
   const Matrix& queries_;
   std::unique_ptr<hnswlib::SpaceInterface<float>> space_;
   std::unique_ptr<hnswlib::HierarchicalNSW<float>> graph_;
+  std::deque<hnswlib::tableint> marked_;  // places of removed elements, the first removed first
 };
 
 }  // namespace

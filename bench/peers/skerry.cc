@@ -76,7 +76,7 @@ class SkerryPeer final : public Peer {
     return true;
   }
 
-  bool put_back(Key key, std::size_t row) override {
+  bool insert(Key key, std::size_t row, unsigned) override {
     check(index_->insert(key, base_.row(row)));
     return true;
   }
@@ -90,6 +90,12 @@ class SkerryPeer final : public Peer {
     check(found.status());
     for (std::size_t i = 0; i < found->count; ++i) keys[i] = hits[i].key;
     return found->count;
+  }
+
+  Wear wear() const override {
+    const Result<CheckReport> report = index_->check();
+    check(report.status());
+    return {report->tombstones, report->unreachable};
   }
 
   std::uint64_t bytes() const override {

@@ -27,12 +27,11 @@ metric_kind_t metric_of(Metric metric) {
 class UsearchPeer final : public Peer {
  public:
   UsearchPeer(const Dataset& set, const GraphOptions& graph, scalar_kind_t scalar)
-      : base_(set.base), queries_(set.queries) {
+      : base_(set.base), queries_(set.queries), limits_(graph.capacity, graph.threads) {
     index_dense_config_t config(graph.M, graph.ef_construction, 64);
     config.connectivity_base = 2 * std::size_t{graph.M};
-    index_limits_t limits(graph.capacity, graph.threads);
     auto made = index_dense_t::make(metric_punned_t(base_.dimension, metric_of(set.metric), scalar),
-                                    config, index_dense_t::vector_key_t(-1), limits);
+                                    config, index_dense_t::vector_key_t(-1), limits_);
     check(made.error);
     index_ = std::move(made.index);
   }
@@ -55,8 +54,8 @@ class UsearchPeer final : public Peer {
     return true;
   }
 
-  bool put_back(Key key, std::size_t row) override {
-    put(key, row, 0);
+  bool insert(Key key, std::size_t row, unsigned thread) override {
+    put(key, row, thread);
     return true;
   }
 
@@ -84,6 +83,8 @@ class UsearchPeer final : public Peer {
     return true;
   }
 
+  Wear wear() const override { return {index_.stats().nodes - index_.size(), std::nullopt}; }
+
   std::uint64_t bytes() const override { return index_.memory_usage(); }
 
  private:
@@ -95,13 +96,22 @@ class UsearchPeer final : public Peer {
     throw std::runtime_error("usearch: " + text);
   }
 
+  // A place that was removed is used again, but its table of keys never forgets a removed key: once
+  // it is full of them (2.25), remove() now and then finds nothing to remove and says so to nobody.
+  // Then there are more vectors in it than were asked for, and more room is needed, as its users
+  // would give it; a larger table begins without removed keys.
   void put(Key key, std::size_t row, unsigned thread) {
+    if (index_.size() == index_.capacity()) {
+      limits_.members = 2 * index_.capacity();
+      if (!index_.try_reserve(limits_)) throw std::runtime_error("usearch: out of memory");
+    }
     auto added = index_.add(key, base_.row(row), thread);
     check(added.error);
   }
 
   const Matrix& base_;
   const Matrix& queries_;
+  index_limits_t limits_;
   index_dense_t index_;
 };
 
