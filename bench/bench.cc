@@ -141,6 +141,10 @@ void set_defaults(const CLI::App& bench, Settings& settings) {
     return app->parsed() && app->get_option(option)->empty();
   };
   if (is_left_out("update", "--ef") || is_left_out("churn", "--ef")) settings.ef = {40, 80};
+  if (is_left_out("mixed", "--ef")) settings.ef = {80};
+  if (is_left_out("mixed", "--collection")) {
+    settings.collections = {Durability::commit, Durability::none};
+  }
   if (is_left_out("churn", "--seconds")) settings.seconds = 0.1;
   if (is_left_out("durable", "--seconds")) settings.seconds = 3;
   if (is_left_out("disk", "--batches")) settings.batches = {256};
@@ -206,6 +210,14 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
   add_collections(churn, words, "");
   add_runs(churn, settings, "0.1");
   add_folder(churn, settings);
+
+  CLI::App& mixed = add("mixed", "What a reader feels of a writer beside it", &measure_mixed);
+  add_index(mixed, settings, true);
+  add_sweep(mixed, settings, "[80]");
+  add_collections(mixed, words, "[commit,none]");
+  add_build_threads(mixed, words);
+  add_runs(mixed, settings, "0.3");
+  add_folder(mixed, settings);
 
   CLI::App& durable =
       add("durable", "Durable upserts a second by size of the commit", &measure_durable);

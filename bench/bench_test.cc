@@ -251,6 +251,56 @@ TEST_F(BenchTest, ChurnSaysWhatIsWrongWithARunbookBeforeItBuildsAnything) {
   EXPECT_EQ(run({"churn", "--runbook", runbook, "--data", clothes_, "--collection", "soon"}), 2);
 }
 
+TEST_F(BenchTest, MixedTellsWhatAReaderFeelsOfAWriter) {
+  const std::string page = (folder_ / "page.html").string();
+  const auto lines = lines_of({"mixed",
+                               "--data",
+                               glove_,
+                               "--metric",
+                               "cosine",
+                               "--n",
+                               "1200",
+                               "--query-limit",
+                               "20",
+                               "--flat-below",
+                               "0",
+                               "--ef",
+                               "150",
+                               "--peers",
+                               "hnswlib,usearch:bf16,faiss:exact",
+                               "--runs",
+                               "2",
+                               "--seconds",
+                               "0.01",
+                               "--folder",
+                               folder_.string(),
+                               "--html",
+                               page});
+  std::map<std::string, std::set<std::string>> seen;  // what, by library
+  for (const Line& line : only(lines, "mixed")) {
+    expect_fields(line, {"what", "live", "cores", "k", "ef", "recall_at_10", "recall_after",
+                         "p50_idle_us", "p99_idle_us", "p99_mixed_us", "p99_ratio", "qps_idle",
+                         "qps_mixed", "qps_ratio", "upserts_per_s", "runs"});
+    seen[line["impl"]].insert(line["what"]);
+    EXPECT_GE(line["recall_at_10"].get<double>(), 0.95) << line.dump();
+    EXPECT_GE(line["recall_after"].get<double>(), 0.95) << line.dump();
+    EXPECT_GT(line["upserts_per_s"].get<double>(), 0) << line.dump();
+    EXPECT_EQ(line.contains("note"), !line["impl"].get<std::string>().starts_with("skerry"));
+  }
+  const std::set<std::string> both = {"insert", "update"};
+  for (const char* impl : {"skerry", "skerry-commit", "skerry-none"}) EXPECT_EQ(seen[impl], both);
+  for (const char* peer : {"hnswlib", "usearch"}) {
+    if (seen.contains(peer)) {
+      EXPECT_EQ(seen[peer], std::set<std::string>{"insert"}) << peer;
+    }
+  }
+  EXPECT_FALSE(seen.contains("faiss"));
+  std::ostringstream html;
+  html << std::ifstream(page).rdbuf();
+  expect_well_formed(html.str());
+  EXPECT_NE(html.str().find("percentile, beside a writer"), std::string::npos);
+}
+
 TEST_F(BenchTest, DurableStandsBesideLmdbAndLeavesNothingBehind) {
   const auto lines = lines_of({"durable", "--data", clothes_, "--n", "600", "--query-limit", "1",
                                "--batches", "1,16", "--writers", "1,2", "--prefill", "20", "--runs",

@@ -24,6 +24,9 @@ void measure_update(const Settings& settings, Lines& lines);
 // build.
 void measure_churn(const Settings& settings, Lines& lines);
 
+// A reader's latency and speed, alone and beside a writer.
+void measure_mixed(const Settings& settings, Lines& lines);
+
 // Durable upserts a second by batch size, beside LMDB storing the same bytes.
 void measure_durable(const Settings& settings, Lines& lines);
 

@@ -90,6 +90,10 @@ struct PeerKind {
   std::string missing;  // why it is not here, or "" when it is
   std::function<std::unique_ptr<Peer>(const Dataset&, const GraphOptions&)> make;
 
+  // Beside a search: may a present key get another vector, and what must a reader know of a write?
+  bool may_update_beside_search = false;
+  std::string write_note;
+
   // Skerry's alone: the same index in a database.
   std::function<IndexOptions(const Dataset&, const GraphOptions&)> index_options;
 

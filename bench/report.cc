@@ -317,6 +317,16 @@ std::string report_page(const std::vector<Line>& lines) {
     html += heading("Speed over the rounds: " + what);
     html += plot({"round"}, {"queries a second"}, series(found, "round", "qps"));
   }
+  for (const auto& [what, found] : groups(lines, "mixed", {"what", "data", "n", "d", "ef"})) {
+    for (const auto& [name, title] :
+         {std::pair{"p99_idle_us", "A reader's 99th percentile, alone: "},
+          std::pair{"p99_mixed_us", "A reader's 99th percentile, beside a writer: "}}) {
+      html += heading(title + what);
+      html += bars(series(found, "ef", name), "microseconds");
+    }
+    html += heading("Writes a second beside a reader: " + what);
+    html += bars(series(found, "ef", "upserts_per_s"), "vectors");
+  }
 
   std::vector<std::string> words;
   for (const Line& line : lines) {

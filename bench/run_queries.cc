@@ -22,7 +22,7 @@ struct Share {  // of one thread
 
 // The clock is read once a query: the end of one is the beginning of the next.
 void ask(Peer& peer, std::size_t queries, std::size_t k, unsigned thread, std::size_t first,
-         double until, Share& share) {
+         double until, const std::atomic<bool>* ended, Share& share) {
   std::vector<Key> keys(k);
   std::size_t query = first % queries;
   double before = wall_seconds();
@@ -33,14 +33,14 @@ void ask(Peer& peer, std::size_t queries, std::size_t k, unsigned thread, std::s
     share.latencies_us.push_back(static_cast<float>((after - before) * 1e6));
     before = after;
     if (++query == queries) query = 0;
-  } while (before < until && !stop_asked());
+  } while (before < until && !stop_asked() && !(ended && *ended));
   share.cpu_s = thread_seconds() - cpu;
 }
 
 }  // namespace
 
-Speed run_queries(Peer& peer, std::size_t queries, std::size_t k, unsigned threads,
-                  double seconds) {
+Speed run_queries(Peer& peer, std::size_t queries, std::size_t k, unsigned threads, double seconds,
+                  const std::atomic<bool>* ended) {
   std::vector<Share> shares(threads);
   std::barrier warm(threads);
   std::atomic<double> began{0};
@@ -51,12 +51,12 @@ Speed run_queries(Peer& peer, std::size_t queries, std::size_t k, unsigned threa
       const std::size_t first = queries / threads * thread;
       Share& share = shares[thread];
       share.latencies_us.reserve(1 << 20);
-      ask(peer, queries, k, thread, first, wall_seconds() + seconds / 10, share);
+      ask(peer, queries, k, thread, first, wall_seconds() + seconds / 10, ended, share);
       share.latencies_us.clear();
       warm.arrive_and_wait();
       const double now = wall_seconds();
       if (thread == 0) began = now;
-      ask(peer, queries, k, thread, first, now + seconds, share);
+      ask(peer, queries, k, thread, first, now + seconds, ended, share);
     } catch (...) {
       const std::lock_guard lock(failure_lock);
       failure = std::current_exception();

@@ -1,6 +1,7 @@
 // run_queries.h - one measured stretch of searching, and the recall of the same searches.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 
@@ -17,8 +18,10 @@ struct Speed {
 };
 
 // Asks the queries over and over, in turn, for at least `seconds`; every thread begins at another
-// query. A short stretch of the same goes before, unmeasured, to warm caches and scratch memory.
-Speed run_queries(Peer& peer, std::size_t queries, std::size_t k, unsigned threads, double seconds);
+// query. A short stretch of the same goes before, unmeasured, to warm caches and scratch memory. It
+// ends before its time when `ended` turns true.
+Speed run_queries(Peer& peer, std::size_t queries, std::size_t k, unsigned threads, double seconds,
+                  const std::atomic<bool>* ended = nullptr);
 
 // Mean recall over the queries; `row_of` says which row is found under a key, kNoRow for a key that
 // ought not to be found.

@@ -117,7 +117,8 @@ class FaissPeer final : public Peer {
 std::vector<PeerKind> faiss_kinds() {
   std::vector<PeerKind> kinds;
   for (const bool sq8 : {false, true}) {
-    PeerKind kind{"faiss", "f32", sq8 ? "sq8" : "exact", SKERRY_FAISS_NOTE, "", nullptr, nullptr};
+    PeerKind kind{"faiss", "f32",  sq8 ? "sq8" : "exact", SKERRY_FAISS_NOTE, "", nullptr, false,
+                  "",      nullptr};
     if (sq8) {
       kind.scalar = "none";
       kind.note += "; codes only, not re-ranked";

@@ -133,7 +133,8 @@ class HnswlibPeer final : public Peer {
 }  // namespace
 
 std::vector<PeerKind> hnswlib_kinds() {
-  PeerKind kind{"hnswlib", "f32", "exact", "", "", nullptr, nullptr};
+  PeerKind kind{"hnswlib", "f32", "exact", "", "", nullptr, false, "", nullptr};
+  kind.write_note = "new keys, without a lock: its documentation allows no write beside a search";
   kind.make = [](const Dataset& set, const GraphOptions& graph) {
     return std::make_unique<HnswlibPeer>(set, graph);
   };

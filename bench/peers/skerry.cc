@@ -131,6 +131,7 @@ PeerKind skerry_kind(Scalar scalar, Codes codes, std::uint32_t flat_below) {
   kind.impl = "skerry";
   kind.scalar = name_of(scalar);
   kind.codes = name_of(codes);
+  kind.may_update_beside_search = true;
   kind.index_options = [=](const Dataset& set, const GraphOptions& graph) {
     IndexOptions options;
     options.dimension = static_cast<std::uint32_t>(set.base.dimension);

@@ -122,7 +122,8 @@ std::vector<PeerKind> usearch_kinds() {
   for (const auto& [name, scalar] :
        {std::pair{"f32", scalar_kind_t::f32_k}, std::pair{"bf16", scalar_kind_t::bf16_k},
         std::pair{"i8", scalar_kind_t::i8_k}}) {
-    PeerKind kind{"usearch", name, "exact", "", "", nullptr, nullptr};
+    PeerKind kind{"usearch", name, "exact", "", "", nullptr, false, "", nullptr};
+    kind.write_note = "new keys, threads and room reserved before: what it allows beside a search";
     kind.make = [scalar = scalar](const Dataset& set, const GraphOptions& graph) {
       return std::make_unique<UsearchPeer>(set, graph, scalar);
     };
