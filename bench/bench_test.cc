@@ -239,6 +239,7 @@ TEST_F(BenchTest, ChurnPlaysTheSameRunbookToAllAndTellsWhatAFreshBuildWouldBe) {
   expect_well_formed(html.str());
   EXPECT_NE(html.str().find("Recall over the rounds"), std::string::npos);
   EXPECT_NE(html.str().find("Speed over the rounds"), std::string::npos);
+  EXPECT_EQ(html.str().find(">-0<"), std::string::npos);
 }
 
 TEST_F(BenchTest, ChurnSaysWhatIsWrongWithARunbookBeforeItBuildsAnything) {

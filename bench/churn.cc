@@ -68,7 +68,7 @@ class Play {
         graph_(settings.graph),
         player_(runbook, set),
         truth_(set, settings.k, settings.data.threads) {
-    graph_.capacity = most_live(runbook, set.base.rows);
+    graph_.capacity = most_live(runbook, set.base.rows);  // or says what is wrong
     searches_ = static_cast<std::size_t>(
         std::count_if(runbook.steps.begin(), runbook.steps.end(),
                       [](const Step& step) { return step.verb == Step::Verb::search; }));
@@ -279,7 +279,6 @@ class Play {
 void measure_churn(const Settings& settings, Lines& lines) {
   const Runbook runbook = read_runbook(settings.runbook);
   const Dataset set = load_dataset(settings.data);
-  most_live(runbook, set.base.rows);  // says what is wrong before anything is built
   Play(settings, set, runbook, lines).run();
 }
 

@@ -88,7 +88,9 @@ struct Axis {
     const double rough = (high - low) / 6;
     const double power = std::pow(10, std::floor(std::log10(rough)));
     const double step = power * (rough / power > 5 ? 10 : rough / power > 2 ? 5 : 2);
-    for (double tick = std::ceil(low / step) * step; tick <= high * (1 + 1e-9); tick += step) {
+    // + 0.0: an axis that begins a little below 0 would show -0.
+    for (double tick = std::ceil(low / step) * step + 0.0; tick <= high * (1 + 1e-9);
+         tick += step) {
       ticks.push_back(tick);
     }
     return ticks;

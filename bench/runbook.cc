@@ -14,6 +14,7 @@ namespace skerry::bench {
 namespace {
 
 constexpr std::size_t kStepsMax = 1'000'000;
+constexpr double kCountMax = 4294967295;  // rows have 32 bits
 
 // The verbs by their names in the file, and what may stand beside each.
 struct Word {
@@ -128,7 +129,8 @@ class Reader {
     const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
     if (error == std::errc() && rest == "%" && value > 0 && value <= 100)
       return {value / 100, true};
-    if (error == std::errc() && rest.empty() && value >= 1 && value == std::floor(value)) {
+    if (error == std::errc() && rest.empty() && value >= 1 && value <= kCountMax &&
+        value == std::floor(value)) {
       return {value, false};
     }
     fail(node, "a count from 1, or a part such as 5%", text);

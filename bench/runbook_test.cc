@@ -98,6 +98,11 @@ TEST_F(RunbookTest, AMistakeIsNamedWithItsLineWhatWasExpectedAndWhatWasGiven) {
             "line 3: expected a count from 1, or a part such as 5%; given 120%");
   EXPECT_EQ(refusal("steps:\n  - insert: half\n"),
             "line 2: expected a count from 1, or a part such as 5%; given half");
+  for (const char* amount : {"inf", "nan%", "1e300", "2.5", "0", "-3", "5 %"}) {
+    EXPECT_EQ(
+        refusal(std::string("steps:\n  - insert: ") + amount + "\n"),
+        std::string("line 2: expected a count from 1, or a part such as 5%; given ") + amount);
+  }
   EXPECT_EQ(refusal("steps:\n  - replace: 5%\n    which: oldest\n"),
             "line 3: expected one of replace, region; given which");
   EXPECT_EQ(refusal("steps:\n  - look\n"),
