@@ -18,7 +18,7 @@
 // was moved. Who is linked in between is met twice, and the walk's marks tell.
 //
 // Why nobody is lost to the walk meanwhile: a leaver holds his neighbours as long as somebody leads
-// to him (leads_nowhere in insert.cc), and when he is taken out they are held by others.
+// to him (leads_nowhere in hold.cc), and when he is taken out they are held by others.
 //
 // One step is a slot that is linked or a leaver that is taken out. Whoever calls work_off_backlog()
 // lets writers in between a few steps; writes work off some themselves, so that it ends even if

@@ -271,22 +271,26 @@ class Engine {
   void connect(LinkScratch& scratch) noexcept;
   void add_reverse_link(Slot from, std::uint32_t level, Slot to, LinkScratch& scratch) noexcept;
   void rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept;
-  Status reserve_rescue(std::uint32_t slots);
-  bool is_elder(Slot a, Slot b) const noexcept;
-  template <class IsEnough>
-  bool has_back_link(Slot slot, Slot except, IsEnough is_enough) const noexcept;
-  bool is_held(Slot slot, Slot except) const noexcept;
-  bool is_found(Slot slot) const noexcept;
-  void hold(Slot slot) noexcept;
-  void release_held(Slot slot) noexcept;
-  void rescue(Slot slot) noexcept;
-  Slot shelter(Slot slot) noexcept;
-  bool take_in(Slot holder, Slot slot, bool sparing) noexcept;
   bool is_erased(Slot slot) const noexcept;
   void count_link(Slot to, std::uint32_t level) noexcept;
   bool drop_link(Slot to, std::uint32_t level) noexcept;
   void let_go(Slot to, std::uint32_t level) noexcept;
+
+  // hold.cc
+  Status reserve_rescue(std::uint32_t slots);
+  bool is_elder(Slot a, Slot b) const noexcept;
+  bool is_held(Slot slot, Slot except) const noexcept;
+  bool links_to(Slot from, Slot to) const noexcept;
   bool leads_nowhere(Slot slot) const noexcept;
+  void hold(Slot slot) noexcept;
+  void release_held(Slot slot) noexcept;
+  void rescue(Slot slot) noexcept;
+  Slot shelter(Slot slot) noexcept;
+  bool hold_by(Slot holder, Slot slot, std::uint32_t spared) noexcept;
+  bool take_in(Slot holder, Slot slot, std::uint32_t spared) noexcept;
+  void walk_to(Slot slot, std::size_t ef) noexcept;
+  void watch(Slot slot) noexcept;
+  void patrol(Slot slot) noexcept;
 
   // backlog.cc
   void join_backlog(Slot first) noexcept;

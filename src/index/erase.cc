@@ -71,6 +71,7 @@ void Engine::erase_from_graph(Slot slot) noexcept {
   repair_around(slot);
   // The dead hold nobody.
   for (std::size_t i = 0; i < count; ++i) hold(released[i]);
+  patrol(slot);
 }
 
 void Engine::repair_around(Slot slot) noexcept {

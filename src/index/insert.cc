@@ -6,11 +6,7 @@
 // level finds all its lists written; last it may become the entry point.
 //
 // A reverse link into a full list makes the owner choose again among all of them, and some lose
-// their place. So that none is lost to the walk, every live node is *held*: an elder live node
-// links to it on layer 0, where the entry point is the elder of all and of two others the one that
-// was born first. Elders cannot hang on each other in a circle, so by induction whoever is held is
-// reached from the entry point. Whoever is let go by somebody is looked at, and linked anew if
-// nobody holds it (hold, rescue).
+// their place: hold.cc sees to it that nobody is lost to the walk.
 //
 // Paper: Malkov & Yashunin 2018, algorithm 1.
 #include <algorithm>
@@ -24,22 +20,6 @@
 #include "index/engine.h"
 
 namespace skerry {
-
-namespace {
-
-constexpr std::size_t kRescueBreadth = 32;  // of the walk that looks for somebody to hold a node
-constexpr std::size_t kRescueQueue = 8192;  // nodes asked at most
-
-}  // namespace
-
-Status Engine::reserve_rescue(std::uint32_t slots) {
-  Status status = rescue_beam_.reserve(2 * options_.M);
-  if (status.ok()) status = rescue_beam_.visited.begin(slots);
-  if (status.ok()) status = rescue_beam_.pool.begin(kRescueBreadth);
-  if (status.ok()) status = rescue_queue_.reserve(kRescueQueue);
-  if (status.ok()) status = rescue_code_.reserve(code_scratch());
-  return status;
-}
 
 Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const {
   const std::uint32_t degree0 = 2 * options_.M;
@@ -199,13 +179,8 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   } else {
     hold(plan.slot);
   }
-}
-
-// The node is no elder of its neighbours any more: others must hold them.
-void Engine::release_held(Slot slot) noexcept {
-  Slot list[2 * 256];
-  const std::size_t count = writable().links().read(slot, 0, list);
-  for (std::size_t i = 0; i < count; ++i) hold(list[i]);
+  watch(plan.slot);
+  patrol(plan.slot);
 }
 
 void Engine::add_reverse_link(Slot from, std::uint32_t level, Slot to,
@@ -255,171 +230,10 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
     let_go(before[i], level);
     if (storage.states[before[i]].is_dead()) continue;
     if (level == 0 && std::find(now.begin(), now.end(), before[i]) == now.end()) {
-      if (is_elder(slot, before[i])) {
-        hold(before[i]);
-      } else if (!is_found(before[i])) {
-        rescue(before[i]);
-      }
+      if (is_elder(slot, before[i])) hold(before[i]);
+      watch(before[i]);
     }
   }
-}
-
-// Of two live nodes in the graph, is `a` the elder?
-bool Engine::is_elder(Slot a, Slot b) const noexcept {
-  const Storage& storage = writable();
-  const auto entry = static_cast<Slot>(storage.entry.load(std::memory_order_relaxed));
-  if (a == entry || b == entry) return b != entry;
-  const std::uint64_t born_a = storage.states[a].born.load(std::memory_order_relaxed);
-  const std::uint64_t born_b = storage.states[b].born.load(std::memory_order_relaxed);
-  return born_a != born_b ? born_a < born_b : a < b;
-}
-
-// Does a neighbour on layer 0, other than `except` and not erased, link back and pass `is_enough`?
-// Who died in this write and is still to be erased counts: what he holds is held by others then.
-template <class IsEnough>
-bool Engine::has_back_link(Slot slot, Slot except, IsEnough is_enough) const noexcept {
-  const Links links = writable().links();
-  Slot own[2 * 256];
-  Slot list[2 * 256];
-  const std::size_t count = links.read(slot, 0, own);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (own[i] == except || leads_nowhere(own[i]) || !is_enough(own[i])) continue;
-    const std::size_t there = links.read(own[i], 0, list);
-    if (std::find(list, list + there, slot) != list + there) return true;
-  }
-  return false;
-}
-
-// Is it held by one of its own neighbours? (Others may hold it too: who links to a node is not
-// kept, so a node may be rescued that need not be. That costs a link and no harm.)
-bool Engine::is_held(Slot slot, Slot except) const noexcept {
-  return has_back_link(slot, except, [&](Slot other) { return is_elder(other, slot); });
-}
-
-// Does a walk in its neighbourhood meet it? A neighbour that hangs on the node itself, as its only
-// in-link, leads nobody to it: that is how twins become an island.
-bool Engine::is_found(Slot slot) const noexcept {
-  const Storage& storage = writable();
-  return storage.states[slot].in_links > 2 || has_back_link(slot, kNoSlot, [&](Slot other) {
-           return is_elder(other, slot) || storage.states[other].in_links > 1;
-         });
-}
-
-void Engine::hold(Slot slot) noexcept {
-  const Storage& storage = writable();
-  if (storage.states[slot].is_dead() || (storage.flags[slot] & kLinked) == 0 ||
-      static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot ||
-      is_held(slot, kNoSlot)) {
-    return;
-  }
-  rescue(slot);
-}
-
-// Gives a live node that nobody holds a place in the list of an elder. When every place is needed,
-// somebody younger makes room and looks for a place in turn: he has more elders to choose from, and
-// the youngest of all can be held by anybody, so it ends.
-void Engine::rescue(Slot slot) noexcept {
-  while (slot != kNoSlot) slot = shelter(slot);
-}
-
-// One step of it: the nearest elder among the node's own neighbours, else among those that a walk
-// to it meets and their neighbours. Returns who had to make room, or kNoSlot.
-Slot Engine::shelter(Slot slot) noexcept {
-  Storage& storage = writable();
-  const Links links = storage.links();
-  const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
-  const auto first = static_cast<Slot>(entry);
-  if (entry == Storage::kNoEntry || first == slot) return kNoSlot;
-  Slot own[2 * 256];
-  const std::size_t count = links.read(slot, 0, own);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (take_in(own[i], slot, true)) return kNoSlot;
-  }
-  BeamScratch& beam = rescue_beam_;
-  const Scorer scorer = node_scorer(storage, slot, rescue_code_.data());
-  const std::uint32_t limit = storage.used.load(std::memory_order_relaxed);
-  Place place{first, 0};
-  scorer(&place.slot, 1, &place.distance);
-  SKERRY_ASSERT(beam.visited.begin(limit).ok());
-  SKERRY_ASSERT(beam.pool.begin(kRescueBreadth).ok());
-  beam_search(links, scorer, 0, place, ~std::uint64_t{0}, beam);
-  // In a crowd of copies the nearest are full of each other: go on to their neighbours and theirs,
-  // nearest first, until somebody has a place.
-  std::size_t queued = 0;
-  SKERRY_ASSERT(beam.visited.begin(limit).ok());
-  for (std::size_t i = 0; i < beam.pool.size(); ++i) {
-    rescue_queue_[queued++] = beam.pool.slot(i);
-    beam.visited.meet(beam.pool.slot(i));
-  }
-  for (std::size_t i = 0; i < queued; ++i) {
-    if (take_in(rescue_queue_[i], slot, i < beam.pool.size())) return kNoSlot;
-    const std::size_t found = gather(links, 0, rescue_queue_[i], 0, beam);
-    for (std::size_t j = 0; j < found && queued < kRescueQueue; ++j) {
-      rescue_queue_[queued++] = beam.slots[j];
-    }
-  }
-  if (take_in(first, slot, false)) return kNoSlot;
-  for (std::size_t i = 0; i <= queued; ++i) {
-    const Slot holder = i < queued ? rescue_queue_[i] : first;
-    if (holder == slot || leads_nowhere(holder) || !is_elder(holder, slot)) continue;
-    Slot list[2 * 256];
-    const std::size_t there = links.read(holder, 0, list);
-    std::size_t youngest = there;
-    for (std::size_t j = 0; j < there; ++j) {
-      if (!is_elder(slot, list[j])) continue;
-      if (youngest == there || is_elder(list[youngest], list[j])) youngest = j;
-    }
-    if (youngest == there) continue;
-    const Slot displaced = list[youngest];
-    list[youngest] = slot;
-    change(holder);
-    links.write(holder, 0, std::span<const Slot>(list, there));
-    count_link(slot, 0);
-    drop_link(displaced, 0);
-    return displaced;
-  }
-  return kNoSlot;
-}
-
-// Takes `slot` into the list of `holder`, if that is a live elder with a free place or with a
-// neighbour, the last first, that somebody else holds. Lists are kept from near to far when they
-// are chosen, so the last is a good one to give up. `sparing`: not one with few in-links.
-bool Engine::take_in(Slot holder, Slot slot, bool sparing) noexcept {
-  Storage& storage = writable();
-  const Links links = storage.links();
-  if (holder == slot || leads_nowhere(holder) || !is_elder(holder, slot)) return false;
-  Slot list[2 * 256];
-  std::size_t count = links.read(holder, 0, list);
-  if (std::find(list, list + count, slot) != list + count) return true;
-  const auto is_needed = [&](Slot last) {
-    if (storage.states[last].is_dead()) return false;
-    if (sparing && storage.states[last].in_links < 3) return true;
-    return is_elder(holder, last) && !is_held(last, holder);
-  };
-  if (count == links.degree(0)) {
-    std::size_t i = count;
-    while (i > 0 && is_needed(list[i - 1])) --i;
-    if (i == 0) return false;
-    const Slot leaving = list[i - 1];
-    std::copy(list + i, list + count, list + i - 1);
-    list[count - 1] = slot;
-    change(holder);
-    links.write(holder, 0, std::span<const Slot>(list, count));
-    count_link(slot, 0);
-    let_go(leaving, 0);
-  } else {
-    change(holder);
-    links.append(holder, 0, count, slot);
-    count_link(slot, 0);
-  }
-  // Who is held knows his holder, where there is a place for it: is_held() looks there.
-  count = links.read(slot, 0, list);
-  if (count < links.degree(0) && std::find(list, list + count, holder) == list + count) {
-    change(slot);
-    links.append(slot, 0, count, holder);
-    count_link(holder, 0);
-  }
-  return true;
 }
 
 // May no link be made to it any more? Who died in this write is still linked and nothing else; the
@@ -464,14 +278,6 @@ void Engine::let_go(Slot to, std::uint32_t level) noexcept {
   } else if (level == 0 && writable().states[to].is_dead() && leads_nowhere(to)) {
     release_held(to);
   }
-}
-
-// Under the link lock: does no walk come to it that could go on from there?
-bool Engine::leads_nowhere(Slot slot) const noexcept {
-  const Storage& storage = writable();
-  if (is_erased(slot)) return true;
-  return storage.states[slot].is_dead() && storage.states[slot].in_links == 0 &&
-         static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) != slot;
 }
 
 }  // namespace skerry

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# contended_builds.sh - is every vector found by itself, however many threads built the graph? Small
+# indexes that eight threads fill together.
+#
+#   tests/long/contended_builds.sh [--short] [--rounds N] [--seed N]    3,000 rounds; --short: 150
+set -euo pipefail
+. "$(dirname "$0")/../../scripts/lib.sh"
+torture contended release 150 3000 "$@"
