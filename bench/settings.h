@@ -34,7 +34,10 @@ struct Settings {
   std::vector<std::uint32_t> dimensions = {100, 128, 384, 512, 768, 1024, 1536, 4096};  // disk
   std::size_t rows = 100'000;
   std::uint32_t turnovers = 5;
-  std::string folder;  // where databases are made; "": the system's for temporary files
+  std::size_t tenants = 100'000;  // tenants: collections
+  std::size_t each = 20;          // vectors in each of them
+  std::size_t beside = 20'000;    // vectors of the large one
+  std::string folder;             // where databases are made; "": the system's for temporary files
 };
 
 }  // namespace skerry::bench
