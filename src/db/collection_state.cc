@@ -49,12 +49,6 @@ Status no_memory() noexcept {
 
 }  // namespace
 
-// What a search of a collection with byte-string keys needs beside the engine's own.
-struct CollectionState::NameScratch {
-  std::vector<Hit> hits;
-  std::vector<Key> ids;
-};
-
 CollectionState::CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
                                  const CollectionOptions& options)
     : database_(std::move(database)),
@@ -573,7 +567,7 @@ Result<SearchResult> CollectionState::with_names(const SearchOptions& options, s
   if (status.ok()) status = check_kind(options_, true);
   if (status.ok()) status = check_filter(options_, options.filter);
   if (!status.ok()) return status;
-  const ScratchLease lease(name_scratch_);
+  const ScratchLease lease(database_->name_scratch());
   if (lease.get() == nullptr) return no_memory();
   NameScratch& scratch = *lease.get();
   scratch.hits.resize(hits);

@@ -48,6 +48,13 @@ struct View {
   std::uint64_t replayed = 0;
 };
 
+// What a search of a collection with byte-string keys needs beside the engine's own. The database
+// keeps them, as there may be very many collections.
+struct NameScratch {
+  std::vector<Hit> hits;
+  std::vector<Key> ids;
+};
+
 class CollectionState : public std::enable_shared_from_this<CollectionState> {
  public:
   // A collection that is to be made, of which only the options are checked, or (open) one that the
@@ -247,7 +254,6 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Result<SearchResult> with_names(const SearchOptions& options, std::size_t hits, Search search,
                                   Copy copy) const;
   static void copy_hit(const View& view, const Hit& from, NamedHit& to) noexcept;
-  struct NameScratch;
 
   // Set at construction (id_ before anybody else knows of the collection).
   const std::shared_ptr<DatabaseState> database_;
@@ -303,8 +309,6 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   std::uint64_t commit_from_ = 0;           // the store's number before the commit
   std::uint64_t commit_to_ = 0;             // and after it
   mutable std::condition_variable landed_;  // leading_ has changed
-
-  mutable ScratchPool<NameScratch> name_scratch_;
 
   bool sealed_ = false;  // under the commit lock
   mutable std::atomic<bool> closed_{false};

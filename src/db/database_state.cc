@@ -234,6 +234,8 @@ Status DatabaseState::make_store() {
 // Images that were being written when their process was killed, and those of collections that are
 // gone. Nobody else is here.
 Status DatabaseState::remove_leftovers() {
+  const Result<bool> is_any = holds_files(images());
+  if (!is_any.ok() || !*is_any) return is_any.status();
   std::vector<std::uint32_t> known;
   const Status status = store_->read([&](const store::Reading& reading) {
     return reading.each_collection([&](std::string_view, const store::CollectionRecord& record) {

@@ -108,6 +108,7 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   ImageKeeper& images_keeper() noexcept { return *keeper_; }
   SharedCounter& counter() noexcept { return counter_; }
   WarmList& warm() noexcept { return warm_; }
+  ScratchPool<NameScratch>& name_scratch() noexcept { return name_scratch_; }
   // More collections than are kept warm. O(1).
   bool is_for_many() const;
   Status alive() const noexcept;
@@ -180,6 +181,7 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
     std::vector<NamedUnionHit> named_merged;
   };
   mutable ScratchPool<UnionScratch> union_scratch_;
+  ScratchPool<NameScratch> name_scratch_;
 
   WriterQueue queue_;
   std::mutex commit_mutex_;
