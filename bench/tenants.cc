@@ -30,6 +30,7 @@
 #include "measure.h"
 #include "meter.h"
 #include "skerry/database.h"
+#include "skerry/version.h"
 #include "stop.h"
 
 namespace skerry::bench {
@@ -72,11 +73,18 @@ struct Subject {
     Line line;
     line["bench"] = "tenants";
     line["impl"] = "skerry";
+    line["scalar"] = "f32";
+    line["codes"] = "exact";
+    line["data"] = "lid24-384";
     line["n"] = settings.tenants;
     line["each"] = settings.each;
     line["d"] = block.dimension;
+    line["metric"] = name_of(Metric::cosine);
+    line["M"] = options().index.M;
+    line["ef_construction"] = options().index.ef_construction;
     line["beside"] = settings.beside;
     line["commit"] = build_commit();
+    line["target"] = target();
     line["what"] = what;
     return line;
   }
@@ -198,6 +206,7 @@ std::vector<Line> use(const Subject& subject) {
   before = wall_seconds();
   const std::size_t found = must(database.collections()).size();
   opened["list_with_counts_ms"] = rounded((wall_seconds() - before) * 1e3, 3);
+  must(database.stats());  // walks a large store, once
   before = wall_seconds();
   if (must(database.stats()).collections != found) throw std::runtime_error("collections are lost");
   opened["stats_us"] = rounded((wall_seconds() - before) * 1e6, 1);
@@ -253,7 +262,7 @@ std::vector<Line> use(const Subject& subject) {
                 }));
   lines.push_back(std::move(away));
   auto few = subject.some(3);
-  few.resize(std::min<std::size_t>(few.size(), 500));
+  few.resize(std::min<std::size_t>(few.size(), 100));  // fewer than are kept
   const auto ask = [&](std::size_t tenant) {
     check(handles[tenant].search(query(), hits).status());
   };
