@@ -267,6 +267,22 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
       ->capture_default_str();
   add_folder(disk, settings);
 
+  CLI::App& tenants = add_bare(
+      "tenants", "Many small collections in one database, beside a large one", &measure_tenants);
+  tenants.add_option("-n,--n", settings.tenants, "Small collections")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  tenants.add_option("--each", settings.each, "Vectors in each of them")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  tenants
+      .add_option("--beside", settings.beside, "Vectors of the large collection; 0: there is none")
+      ->capture_default_str();
+  tenants.add_option("-k,--k", settings.k, "Neighbours asked for")
+      ->check(CLI::Range(1u, static_cast<unsigned>(kMostHits)))
+      ->capture_default_str();
+  add_folder(tenants, settings);
+
   return commands;
 }
 
@@ -312,7 +328,9 @@ int run_bench(int argc, char** argv) {
     settings.graph.threads =
         std::max(settings.build_threads,
                  *std::max_element(settings.threads.begin(), settings.threads.end()));
-    if (!report->parsed() && !app.got_subcommand("disk")) check_data(settings);
+    if (!report->parsed() && !app.got_subcommand("disk") && !app.got_subcommand("tenants")) {
+      check_data(settings);
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -341,6 +341,22 @@ TEST_F(BenchTest, DiskIsLittleMoreThanTheVectors) {
   EXPECT_EQ(ages, (std::set<std::string>{"load", "random_load", "life", "turnovers"}));
 }
 
+TEST_F(BenchTest, TenantsAreMadeFilledSearchedAndDropped) {
+  const auto lines = lines_of(
+      {"tenants", "-n", "60", "--each", "5", "--beside", "100", "--folder", folder_.string()});
+  const auto points = only(lines, "tenants");
+  std::vector<std::string> parts;
+  for (const Line& line : points) parts.push_back(line["what"]);
+  EXPECT_EQ(parts, (std::vector<std::string>{"create", "create", "create", "fill", "open", "large",
+                                             "search", "idle", "search", "search", "large", "drop",
+                                             "drop"}));
+  expect_fields(points[2], {"durability", "collections_a_commit", "collections_per_s"});
+  expect_fields(points[4], {"open_ms", "list_with_counts_ms", "stats_us"});
+  expect_fields(points[6], {"collection", "p50_us", "p99_us"});
+  expect_fields(points[7], {"opened_and_searched_per_s", "bytes_per_collection"});
+  EXPECT_GE(points[12]["returned_to_raw"].get<double>(), 1) << points[12].dump();
+}
+
 TEST_F(BenchTest, OpenFindsTheImageThenTheLogThenNothing) {
   const auto lines = lines_of({"open", "--data", clothes_, "--n", "1200", "--query-limit", "5",
                                "--flat-below", "100", "--runs", "2", "--folder", folder_.string()});

@@ -39,6 +39,10 @@ void measure_memory(const Settings& settings, Lines& lines);
 // Bytes on the disk a vector and their ratio to the vectors' own, by dimension and age.
 void measure_disk(const Settings& settings, Lines& lines);
 
+// Many small collections in one database, and a large one beside them: making, filling, opening,
+// searching and dropping them, and what an idle one holds in memory.
+void measure_tenants(const Settings& settings, Lines& lines);
+
 // The commit that this was built from; "-dirty" behind it when there were changes.
 const char* build_commit() noexcept;
 

@@ -36,6 +36,9 @@ struct Settings {
   std::uint32_t turnovers = 5;
   std::vector<Durability> collections;  // that take part beside Skerry's index: churn, mixed
   std::string runbook;                  // churn
+  std::size_t tenants = 100'000;        // tenants: collections
+  std::size_t each = 20;                // vectors in each of them
+  std::size_t beside = 20'000;          // vectors of the large one
   std::string folder;  // where databases are made; "": the system's for temporary files
 };
 

@@ -46,6 +46,28 @@ TEST(Tally, CountsEveryWayToAsk) {
   EXPECT_EQ(bytes, 10u + 10 + 10 + 64 + 4 + 16);
 }
 
+// Three collections of one database.
+class UnionAllocation : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Result<Database> database = Database::open(folder_.path());
+    ASSERT_OK(database.status());
+    database_.emplace(std::move(*database));
+    std::vector<Key> keys(kRows / 3);
+    std::iota(keys.begin(), keys.end(), Key{0});
+    for (std::size_t i = 0; i < 3; ++i) {
+      parts_.push_back(*database_->create(std::to_string(i), {.index = {.dimension = kDimension}}));
+      ASSERT_OK(parts_[i].upsert(keys, table_.matrix(i * keys.size(), keys.size())));
+    }
+  }
+
+  TempDir folder_;
+  Random random_{1};
+  Table table_ = random_table(random_, Scalar::f32, kRows, kDimension);
+  std::optional<Database> database_;
+  std::vector<Collection> parts_;
+};
+
 class AllocationContract : public ContractTest {
  protected:
   void SetUp() override {
@@ -106,6 +128,24 @@ TEST_P(AllocationContract, FilteredSearchAllocatesNothing) {
         subject_->search(table_.row(i % kRows), hits_, {.filter = filters[i % filters.size()]});
     return result.ok() && result->count >= few.size();
   });
+}
+
+TEST_F(UnionAllocation, UnionSearchAllocatesNothing) {
+  std::array<UnionHit, 10> hits;
+  const auto odd = [](Key key) { return key % 2 == 1; };
+  const std::array filters = {Filter(), Filter::where(odd)};
+  std::size_t failures = 0;
+  const auto search = [&](std::size_t i) {
+    const auto result = database_->search_union(parts_, table_.row(i % kRows), hits,
+                                                {.filter = filters[i % filters.size()]});
+    failures += result.ok() && result->count == hits.size() ? 0 : 1;
+  };
+  for (std::size_t i = 0; i < kRows; ++i) search(i);
+  const Tally tally;
+  for (std::size_t i = 0; i < kCalls / 10; ++i) search(i);
+  const std::uint64_t asked = tally.calls();
+  EXPECT_EQ(asked, 0u) << tally.bytes() << " bytes";
+  EXPECT_EQ(failures, 0u);
 }
 
 TEST_P(AllocationContract, BatchSearchAllocatesNothing) {

@@ -95,6 +95,8 @@ class Puppet {
     if (verb == "make") return say(text_of(keep(name, database_.open_or_create(name, kNumbers))));
     if (verb == "names") return say(text_of(keep(name, database_.open_or_create(name, kNames))));
     if (verb == "open") return say(text_of(keep(name, database_.open_collection(name))));
+    if (verb == "rename") return say(text_of(database_.rename(name, "renamed")));
+    if (verb == "clone") return say(text_of(database_.clone(name, "cloned").status()));
     if (verb == "drop") return say(text_of(database_.drop(name)));
     if (verb == "compact") return say(text_of(database_.compact()));
     if (verb == "close") return say(text_of(database_.close()));
@@ -609,6 +611,67 @@ TEST_F(Processes, WhatAnotherProcessDropsOrMakesAgainIsSeen) {
   ASSERT_EQ(other.ask("open docs"), "ok");
   ASSERT_EQ(other.ask("drop docs"), "ok");
   EXPECT_OK(database.close());
+}
+
+TEST_F(Processes, HandlesGoOnWhenAnotherProcessRenames) {
+  Database database = open();
+  auto docs = database.create("docs", kNumbers);
+  ASSERT_OK(docs);
+  ASSERT_OK(docs->insert(1, vector_of(1)));
+  const Other other(folder_, "writer");
+  ASSERT_EQ(other.ask("open docs"), "ok");
+  ASSERT_EQ(other.ask("rename docs"), "ok");
+  ASSERT_EQ(other.ask("insert docs 2 2"), "ok");
+  EXPECT_TRUE(docs->contains(2));
+  ASSERT_OK(docs->insert(3, vector_of(3)));
+  EXPECT_EQ(other.ask("size docs"), "3");
+  EXPECT_ERROR(database.open_collection("docs"), Code::not_found);
+  auto renamed = database.open_collection("renamed");
+  ASSERT_OK(renamed);
+  ASSERT_OK(renamed->insert(4, vector_of(4)));
+  EXPECT_EQ(docs->size(), 4u) << "it is one collection";
+  EXPECT_EQ(docs->name(), "renamed");
+  ASSERT_OK(docs->save_image());
+  ASSERT_OK(docs->verify().status());
+  // Another one under the old name is another one.
+  ASSERT_EQ(other.ask("make docs"), "ok");
+  ASSERT_EQ(other.ask("insert docs 9 9"), "ok");
+  EXPECT_FALSE(docs->contains(9));
+  // A clone is seen like any collection.
+  ASSERT_EQ(other.ask("clone renamed"), "ok");
+  auto cloned = database.open_collection("cloned");
+  ASSERT_OK(cloned);
+  EXPECT_EQ(cloned->size(), 4u);
+  EXPECT_OK(database.drop("renamed"));
+  EXPECT_ERROR(docs->insert(5, vector_of(5)), Code::closed);
+  EXPECT_EQ(cloned->size(), 4u);
+}
+
+TEST_F(Processes, WhatWasPutAwayIsSeenAsOthersLeftIt) {
+  DatabaseOptions options = options_of("writer");
+  options.warm_collections = 1;
+  auto opened = Database::open(folder_, options);
+  ASSERT_OK(opened);
+  Database database = std::move(*opened);
+  auto docs = database.create("docs", kNumbers);
+  auto more = database.create("more", kNumbers);
+  ASSERT_OK(docs);
+  ASSERT_OK(more);
+  const Other other(folder_, "writer");
+  ASSERT_EQ(other.ask("open docs"), "ok");
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    for (int turn = 0; turn < 3; ++turn) ASSERT_OK(more->upsert(i, vector_of(i)));
+    ASSERT_EQ(other.ask("insert docs " + std::to_string(i) + " " + std::to_string(i)), "ok");
+    EXPECT_EQ(docs->size(), i + 1);
+    EXPECT_TRUE(docs->contains(i));
+    ASSERT_OK(docs->insert(100 + i, vector_of(100 + i)));
+    EXPECT_EQ(other.ask("remove docs " + std::to_string(100 + i)), "ok");
+  }
+  ASSERT_EQ(other.ask("drop docs"), "ok");
+  ASSERT_OK(more->upsert(1, vector_of(1)));
+  std::array<Hit, 1> hits;
+  EXPECT_ERROR(docs->search(vector_of(1), hits), Code::closed);
+  EXPECT_EQ(docs->size(), 0u);
 }
 
 // -- the store's file -----------------------------------------------------------------------------

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,14 @@ struct DatabaseStats {
   double oldest_snapshot = 0;       // age of the oldest of these, in seconds
 };
 
+// What list() would say of a collection, and what is known of it without opening it.
+struct CollectionInfo {
+  std::string name;
+  std::uint64_t size = 0;  // keys
+  std::uint64_t payload_count = 0;
+  CollectionOptions options;  // without a custom function
+};
+
 class SKERRY_API Database {
  public:
   // Errors: not_found (no such folder and create_if_missing is false), busy, corruption,
@@ -88,10 +97,48 @@ class SKERRY_API Database {
   Result<Collection> create(std::string_view name, const CollectionOptions& options);
   Result<Collection> open_collection(std::string_view name);
   Result<Collection> open_or_create(std::string_view name, const CollectionOptions& options);
+
+  // One collection for each name, all or none, in one commit: a hundred thousand cost one sync.
+  // They are opened when somebody asks for them. already_exists and a name that is none: {b} of the
+  // message is its place in the list. O(log n) each.
+  Status create(std::span<const std::string_view> names, const CollectionOptions& options);
+
+  // The collection's rows are removed before the call returns, and their pages used again;
+  // compact() gives them back to the file system. O(rows).
   Status drop(std::string_view name);
+
+  // One commit. Handles go on working, here and in other processes, and so does what they have in
+  // memory; name() of a handle in another process answers the old name until somebody there opens
+  // the new one. To the same name: nothing happens. Errors: not_found; already_exists. O(log n).
+  Status rename(std::string_view from, std::string_view to);
+
+  // Another collection of the same options with the vectors, keys and payloads that `from` has at
+  // one moment, between two commits. One commit, which writers wait for; its index is made then, as
+  // by open_collection(), and when that fails the clone stands all the same. Errors: not_found;
+  // already_exists; storage_full: the disk must hold the rows twice. O(bytes); memory: up to 512 MB
+  // of pages that are being written, and the longest payload.
+  Result<Collection> clone(std::string_view from, std::string_view to);
 
   // Names in ascending order of bytes.
   Result<std::vector<std::string>> list() const;
+
+  // The same with what is counted: nothing is opened, nothing scanned but the list. O(log n) each.
+  Result<std::vector<CollectionInfo>> collections() const;
+
+  // The k = hits.size() nearest of all these collections of this database together: what a search
+  // of each would find, merged by distance, ties by key and then by the collection's place in the
+  // list. They must agree in dimension, metric, scalar and kind of key: else incompatible, and {b}
+  // of the message is the place of the first that differs. Each is searched at a moment of its own.
+  // Options are those of each search, but that `budget` is for all together. Allocates nothing once
+  // a thread has warmed up. Cost: the searches, one after the other, each told to find nothing
+  // farther than the k-th so far; k a collection to merge. Errors: those of Collection::search;
+  // invalid_argument for a collection of another database.
+  Result<SearchResult> search_union(std::span<const Collection> collections, VectorView query,
+                                    std::span<UnionHit> hits,
+                                    const SearchOptions& options = {}) const;
+  Result<SearchResult> search_union(std::span<const Collection> collections, VectorView query,
+                                    std::span<NamedUnionHit> hits,
+                                    const SearchOptions& options = {}) const;
 
   // Makes everything that has returned survive power loss, whatever the durability.
   Status sync();

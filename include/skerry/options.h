@@ -72,6 +72,9 @@ struct DatabaseOptions {
   std::uint32_t threads = 0;             // for rebuilding; 0: one a core
   bool use_images = true;                // false: none is saved, and every open rebuilds from the
                                          // store; the log is kept for processes that lag behind
+  std::uint32_t warm_collections = 256;  // 1 .. 1,000,000: small collections (scanned, of at most
+                                         // 1 MB) whose index stays in memory; that of the others
+                                         // is made again when it is needed, in 0.1 ms or so
   CustomDistance custom = {};            // given to collections with Metric::custom
   RebuildProgress rebuild_progress = {};
 };

@@ -317,6 +317,20 @@ struct NamedHit {
   float distance = 0;
 };
 
+// One answer of a search over several collections: `collection` is its place in their list.
+struct UnionHit {
+  Key key = 0;
+  float distance = 0;
+  std::uint32_t collection = 0;
+
+  friend bool operator==(const UnionHit&, const UnionHit&) = default;
+};
+struct NamedUnionHit {
+  Name name;
+  float distance = 0;
+  std::uint32_t collection = 0;
+};
+
 // What a search found. The hits are in the caller's buffer: nearest first, ties by key ascending.
 struct SearchResult {
   std::uint32_t count = 0;    // hits written, at most the size of the buffer

@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 
 namespace skerry {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kHeapMax = std::size_t{64} << 10;
+constexpr std::size_t kLine = 64;
 
 std::size_t page_size() noexcept {
   static const std::size_t size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -23,10 +27,27 @@ std::size_t round_up(std::size_t value, std::size_t unit) noexcept {
 }  // namespace
 
 StableMemory::~StableMemory() {
+  release();
+}
+
+void StableMemory::release() noexcept {
+  if (is_heap_) std::free(base_);
   if (mapping_ != nullptr) ::munmap(mapping_, mapped_);
 }
 
 Status StableMemory::reserve(std::size_t bytes) {
+  if (bytes > kHeapMax) return reserve_mapping(bytes);
+  const std::size_t size = round_up(std::max<std::size_t>(bytes, 1), kLine);
+  void* const piece = std::aligned_alloc(kLine, size);
+  if (piece == nullptr) return Status(Code::out_of_memory, "no memory for {b} KiB", 0, size >> 10);
+  base_ = static_cast<std::byte*>(piece);
+  reserved_ = size;
+  committed_ = 0;
+  is_heap_ = true;
+  return {};
+}
+
+Status StableMemory::reserve_mapping(std::size_t bytes) {
   const bool large = bytes >= 4 * kHugePage;
   const std::size_t size = round_up(std::max<std::size_t>(bytes, 1), page_size());
   const std::size_t span = large ? size + kHugePage : size;
@@ -45,6 +66,13 @@ Status StableMemory::reserve(std::size_t bytes) {
 }
 
 Status StableMemory::map_file(int file, std::uint64_t offset, std::size_t bytes, bool writable) {
+  if (bytes > reserved_) return Status(Code::out_of_memory, "file is larger than its reservation");
+  if (is_heap_) {
+    StableMemory mapping;
+    const Status status = mapping.reserve_mapping(reserved_);
+    if (!status.ok()) return status;
+    swap(mapping);
+  }
   const std::size_t size = round_up(bytes, page_size());
   if (size > reserved_) return Status(Code::out_of_memory, "file is larger than its reservation");
   if (size == 0) return {};
@@ -63,8 +91,13 @@ Status StableMemory::grow(std::size_t bytes) {
   if (bytes > reserved_) return Status(Code::out_of_memory, "beyond the reserved address space");
   // An eighth more than asked, so that growing one by one costs few system calls.
   const std::size_t wish = bytes + bytes / 8;
-  const std::size_t unit = wish >= kHugePage ? kHugePage : page_size();
+  const std::size_t unit = is_heap_ ? kLine : wish >= kHugePage ? kHugePage : page_size();
   const std::size_t target = std::min(round_up(wish, unit), reserved_);
+  if (is_heap_) {
+    std::memset(base_ + committed_, 0, target - committed_);
+    committed_ = target;
+    return {};
+  }
   if (::mprotect(base_ + committed_, target - committed_, PROT_READ | PROT_WRITE) != 0) {
     return Status(Code::out_of_memory, "no memory for {b} MiB more", 0,
                   (target - committed_) >> 20);

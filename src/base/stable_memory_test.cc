@@ -53,5 +53,34 @@ TEST(StableMemory, StartsAsAFileAndGoesOnBehindIt) {
   std::fclose(file);
 }
 
+TEST(StableMemory, ASmallOneIsZeroAndStaysWhereItIs) {
+  for (int turn = 0; turn < 3; ++turn) {  // the heap gives again what was used before
+    StableArray<std::uint32_t> array;
+    ASSERT_TRUE(array.reserve(1000).ok());
+    ASSERT_TRUE(array.grow(3).ok());
+    std::uint32_t* const first = array.data();
+    for (std::size_t i = 0; i < 1000; ++i) {
+      ASSERT_TRUE(array.grow(i + 1).ok());
+      ASSERT_EQ(array[i], 0U);
+      array[i] = 7;
+    }
+    EXPECT_EQ(array.data(), first);
+    EXPECT_EQ(array.grow(2000).code(), Code::out_of_memory);
+  }
+}
+
+TEST(StableMemory, ASmallOneMayStartAsAFile) {
+  std::FILE* file = std::tmpfile();
+  ASSERT_NE(file, nullptr);
+  ASSERT_EQ(std::fputs("from the file", file), 1);
+  ASSERT_EQ(std::fflush(file), 0);
+  StableMemory memory;
+  ASSERT_TRUE(memory.reserve(100).ok());
+  EXPECT_EQ(memory.map_file(fileno(file), 0, 1000, true).code(), Code::out_of_memory);
+  ASSERT_TRUE(memory.map_file(fileno(file), 0, 14, true).ok());
+  EXPECT_STREQ(reinterpret_cast<const char*>(memory.base()), "from the file");
+  std::fclose(file);
+}
+
 }  // namespace
 }  // namespace skerry

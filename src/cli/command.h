@@ -61,6 +61,8 @@ void add_import(CLI::App& app);
 void add_search(CLI::App& app);
 void add_get(CLI::App& app);
 void add_remove(CLI::App& app);
+void add_rename(CLI::App& app);
+void add_clone(CLI::App& app);
 void add_export(CLI::App& app);
 void add_stats(CLI::App& app);
 void add_verify(CLI::App& app);

@@ -44,6 +44,8 @@ int run(int argc, char** argv) {
   add_search(app);
   add_get(app);
   add_remove(app);
+  add_rename(app);
+  add_clone(app);
   add_export(app);
   add_stats(app);
   add_verify(app);

@@ -29,6 +29,9 @@ constexpr std::uint64_t kPayloadBytesMax = (std::uint64_t{1} << 32) - 5;
 constexpr std::uint64_t kLogEntriesBeforeImage = 10'000;
 constexpr std::int64_t kRestAfterImage = 20;
 
+// Vectors of a collection whose index may be put away: it is made again in about a millisecond.
+constexpr std::uint64_t kSmallBytes = 1 << 20;
+
 std::uint64_t entries_before_image(std::uint64_t live) noexcept {
   return std::max(kLogEntriesBeforeImage, live / 100);
 }
@@ -46,19 +49,14 @@ Status no_memory() noexcept {
 
 }  // namespace
 
-// What a search of a collection with byte-string keys needs beside the engine's own.
-struct CollectionState::NameScratch {
-  std::vector<Hit> hits;
-  std::vector<Key> ids;
-};
-
 CollectionState::CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
                                  const CollectionOptions& options)
     : database_(std::move(database)),
       counter_(database_->counter()),
-      name_(name),
       generation_(fork_generation()),
       options_(options) {
+  names_.push_back(std::make_unique<const std::string>(name));
+  name_ = names_.back().get();
   if (options_.index.metric != Metric::custom) {
     options_.index.custom = {};
   } else if (options_.index.custom.call == nullptr) {
@@ -69,6 +67,7 @@ CollectionState::CollectionState(std::shared_ptr<DatabaseState> database, std::s
 CollectionState::~CollectionState() {
   // In a forked child the index's memory is a copy, and its locks may be held by nobody.
   if (generation_ == fork_generation()) {
+    database_->warm().leave(*this);
     delete view_.load(std::memory_order_relaxed);
   } else {
     for (OldView& old : retired_) static_cast<void>(old.view.release());
@@ -79,13 +78,8 @@ Result<std::shared_ptr<CollectionState>> CollectionState::create(
     const std::shared_ptr<DatabaseState>& database, std::string_view name,
     const CollectionOptions& options) {
   std::shared_ptr<CollectionState> state(new CollectionState(database, name, options));
-  state->caught_up_ = state->counter_.count_others();
-  auto view = std::make_unique<View>();
-  Result<std::unique_ptr<Engine>> engine =
-      Engine::create(state->options_.index, options.byte_keys ? view->book.order() : KeyOrder());
-  if (!engine.ok()) return engine.error();
-  view->engine = std::move(*engine);
-  state->view_ = view.release();
+  const Status status = check_options(state->options_.index);
+  if (!status.ok()) return status;
   state->image_due_at_ = kLogEntriesBeforeImage;
   return state;
 }
@@ -96,12 +90,22 @@ Result<std::shared_ptr<CollectionState>> CollectionState::open(
   std::shared_ptr<CollectionState> state(new CollectionState(database, name, record.options));
   state->id_ = record.id;
   state->caught_up_ = state->counter_.count_others();  // before the store is looked at
-  Result<std::unique_ptr<View>> view = state->recover();
-  if (!view.ok()) return view.error();
-  state->image_due_at_ = entries_before_image((*view)->engine->size());
-  state->view_ = view->release();
-  state->call_keeper(state->view());
+  const std::lock_guard lock(state->view_mutex_);
+  const Status status = state->wake();
+  if (!status.ok()) return status;
+  state->image_due_at_ = entries_before_image(state->engine().size());
   return state;
+}
+
+void CollectionState::set_name(Name name) noexcept {
+  const std::string* now = name.get();
+  // What is handed out must stay good; without memory to keep it by, the old name stays.
+  try {
+    names_.push_back(std::move(name));
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+  name_.store(now, std::memory_order_release);
 }
 
 // There is work left from opening, or from taking up what others wrote.
@@ -109,6 +113,71 @@ void CollectionState::call_keeper(const View& view) const noexcept {
   if (view.engine->has_unverified_rows() || view.engine->has_backlog()) {
     database_->images_keeper().call(const_cast<CollectionState*>(this)->weak_from_this());
   }
+}
+
+// -- who reads, and what is in memory -------------------------------------------------------------
+
+// A view that is put away between the look and the guard is made again: the guard keeps the next.
+CollectionState::Inside::Inside(const CollectionState& collection) noexcept {
+  for (;;) {
+    status_ = collection.keep_up();
+    guard_.emplace();
+    const Status alive = collection.alive();
+    if (!alive.ok()) {
+      status_ = alive;
+      return;
+    }
+    view_ = collection.view_.load(std::memory_order_acquire);
+    if (!status_.ok() || view_ != nullptr) break;
+    guard_.reset();
+  }
+  if (!collection.used_.load(std::memory_order_relaxed)) {
+    collection.used_.store(true, std::memory_order_relaxed);
+  }
+}
+
+CollectionState::Pin::Pin(const CollectionState& collection) noexcept
+    : collection_(collection), pins_(collection.pins_) {
+  const std::lock_guard lock(collection.view_mutex_);
+  pins_.fetch_add(1, std::memory_order_acq_rel);
+  has_view_ = collection.view_.load(std::memory_order_relaxed) != nullptr;
+}
+
+Status CollectionState::Pin::need_view() noexcept {
+  const Status status = has_view_ ? Status() : collection_.keep_up();
+  if (status.ok()) has_view_ = true;
+  return status;
+}
+
+bool CollectionState::is_small(const View& view) const noexcept {
+  const std::uint64_t live = view.engine->size();
+  const IndexOptions& index = options_.index;
+  return live <= index.flat_below &&
+         live * vector_bytes(index.scalar, index.dimension) <= kSmallBytes;
+}
+
+// A read that began before still has the view: it goes when that one is out. The hand of the list
+// comes by again until it has.
+CollectionState::PutAway CollectionState::put_away() noexcept {
+  const std::unique_lock lock(view_mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return PutAway::not_now;
+  View* const view = view_.load(std::memory_order_relaxed);
+  if (view != nullptr) {
+    if (!is_small(*view)) return PutAway::never;
+    if (used_.exchange(false, std::memory_order_relaxed) || admitted_ != 0 ||
+        leading_ != Leading::no || pins_.load(std::memory_order_acquire) != 0) {
+      return PutAway::not_now;
+    }
+    try {
+      retired_.reserve(retired_.size() + 1);
+    } catch (const std::bad_alloc&) {
+      return PutAway::not_now;
+    }
+    view_.store(nullptr, std::memory_order_release);
+    retired_.push_back({std::unique_ptr<View>(view), epoch_tag()});
+  }
+  release_retired();
+  return retired_.empty() ? PutAway::done : PutAway::not_now;
 }
 
 // -- checks ---------------------------------------------------------------------------------------
@@ -157,7 +226,8 @@ Status CollectionState::check_rows(const Request& request, bool single) const no
     if (request.payloads[i].size() <= kPayloadBytesMax) continue;
     return Status(Code::invalid_argument, "row {b}: a payload has at most 2^32 - 5 bytes", 0, i);
   }
-  return single ? engine().check(request.vectors.row(0)) : engine().check(request.vectors);
+  return single ? check_vectors(options_.index, request.vectors.row(0))
+                : check_vectors(options_.index, request.vectors);
 }
 
 Status CollectionState::write(Request& request, bool by_name, bool single) {
@@ -180,38 +250,43 @@ Status CollectionState::write(Request& request, bool by_name, bool single) {
 // -- writing: the leader, under the commit lock
 // ----------------------------------------------------
 
+// From here to the publishing the view is not put away.
 void CollectionState::admit(Request& request) noexcept {
   request.admitted = false;
   request.status = sealed_ ? closed() : alive();
   if (!request.status.ok()) return;
   const std::lock_guard lock(view_mutex_);
   release_retired();
-  view().book.reclaim();
-  if (request.kind != Request::Kind::remove) {
-    try {
-      request.status = engine().reserve(request.rows());
-    } catch (const std::bad_alloc&) {
-      request.status = no_memory();
+  try {
+    request.status = view_.load(std::memory_order_relaxed) == nullptr ? wake_or_close() : Status();
+    if (request.status.ok()) {
+      view().book.reclaim();
+      if (request.kind != Request::Kind::remove) request.status = engine().reserve(request.rows());
     }
-    if (request.status.ok()) reserved_ += request.rows();
+  } catch (const std::bad_alloc&) {
+    request.status = no_memory();
   }
   request.admitted = request.status.ok();
+  if (!request.admitted) return;
+  ++admitted_;
+  if (request.kind != Request::Kind::remove) reserved_ += request.rows();
 }
 
 void CollectionState::give_up(Request& request) noexcept {
-  if (request.admitted && request.kind != Request::Kind::remove) {
-    const std::lock_guard lock(view_mutex_);
-    engine().release(request.rows());
-    reserved_ -= request.rows();
-  }
+  if (!request.admitted) return;
   request.admitted = false;
+  const std::lock_guard lock(view_mutex_);
+  --admitted_;
+  if (request.kind == Request::Kind::remove) return;
+  engine().release(request.rows());
+  reserved_ -= request.rows();
 }
 
 // With the engine at the store's number nobody moves the view until our commit stands: there is
 // nothing to take up, and while the transaction is open no other process can commit.
 Status CollectionState::begin_commit(store::Commit& commit) {
   const Status behind(Code::busy, "another process has written");
-  const Result<bool> ours = commit.is_named(name_, id_);
+  const Result<bool> ours = commit.is_there(name(), id_);
   if (!ours.ok()) return ours.error();
   if (!*ours) return behind;
   const Status status = commit.turn_to(id_);
@@ -316,6 +391,7 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
 
 void CollectionState::publish(Request& request) noexcept {
   const std::lock_guard lock(view_mutex_);
+  --admitted_;
   if (request.kind != Request::Kind::remove) reserved_ -= request.rows();
   if (request.sequence == 0) return;
   for (KeyRecordPtr& record : request.fresh) view().book.add(std::move(record));
@@ -330,64 +406,67 @@ void CollectionState::publish(Request& request) noexcept {
 
 // -- reading --------------------------------------------------------------------------------------
 
+// No way to tell an error: the answer is what was last read.
 bool CollectionState::contains(Key key) const noexcept {
-  static_cast<void>(keep_up());  // no way to tell an error: the answer is what was last read
-  EpochGuard guard;
-  return alive().ok() && !options_.byte_keys && engine().contains(key);
+  const Inside inside(*this);
+  return inside.view() != nullptr && !options_.byte_keys && inside.engine().contains(key);
 }
 
 bool CollectionState::contains(std::string_view name) const noexcept {
-  static_cast<void>(keep_up());  // no way to tell an error: the answer is what was last read
-  EpochGuard guard;
-  if (!alive().ok() || !options_.byte_keys) return false;
-  const View& view = this->view();
-  const KeyRecord* record = view.book.find(name);
-  return record != nullptr && view.engine->contains(record->id);
+  const Inside inside(*this);
+  if (inside.view() == nullptr || !options_.byte_keys) return false;
+  const KeyRecord* record = inside.view()->book.find(name);
+  return record != nullptr && inside.engine().contains(record->id);
 }
 
 std::uint64_t CollectionState::size() const noexcept {
-  static_cast<void>(keep_up());  // no way to tell an error: the answer is what was last read
-  EpochGuard guard;
-  return alive().ok() ? engine().size() : 0;
+  if (view_.load(std::memory_order_relaxed) == nullptr && alive().ok()) {
+    // Put away: the store counts too, and nothing need be read but that.
+    std::uint64_t live = 0;
+    const Status status = database_->store().read([&](const store::Reading& reading) {
+      const Result<bool> there = reading.is_there(name(), id_);
+      if (!there.ok() || !*there) return there.status();
+      const Result<store::Counters> counters = reading.counters(id_);
+      if (counters.ok()) live = counters->live;
+      return counters.status();
+    });
+    return status.ok() ? live : 0;
+  }
+  const Inside inside(*this);
+  return inside.view() != nullptr ? inside.engine().size() : 0;
 }
 
 Status CollectionState::get(Key key, std::span<float> out) const noexcept {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, false);
-  return status.ok() ? engine().get(key, out) : status;
+  return status.ok() ? inside.engine().get(key, out) : status;
 }
 
 Status CollectionState::get(std::string_view name, std::span<float> out) const noexcept {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, true);
   if (!status.ok()) return status;
-  const View& view = this->view();
-  const KeyRecord* record = view.book.find(name);
-  return record != nullptr ? view.engine->get(record->id, out)
+  const KeyRecord* record = inside.view()->book.find(name);
+  return record != nullptr ? inside.engine().get(record->id, out)
                            : Status(Code::not_found, "no such key");
 }
 
 Status CollectionState::get_bytes(Key key, std::span<std::byte> out) const noexcept {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, false);
-  return status.ok() ? engine().get_bytes(key, out) : status;
+  return status.ok() ? inside.engine().get_bytes(key, out) : status;
 }
 
 Status CollectionState::get_bytes(std::string_view name, std::span<std::byte> out) const noexcept {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, true);
   if (!status.ok()) return status;
-  const View& view = this->view();
-  const KeyRecord* record = view.book.find(name);
-  return record != nullptr ? view.engine->get_bytes(record->id, out)
+  const KeyRecord* record = inside.view()->book.find(name);
+  return record != nullptr ? inside.engine().get_bytes(record->id, out)
                            : Status(Code::not_found, "no such key");
 }
 
@@ -425,23 +504,21 @@ Result<std::size_t> CollectionState::get_payload(std::string_view name,
 }
 
 Status CollectionState::for_each(FunctionRef<bool(Key)> visit) const {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, false);
   if (!status.ok()) return status;
   const VisitScope visiting;
-  return engine().for_each(visit);
+  return inside.engine().for_each(visit);
 }
 
 Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit) const {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, true);
   if (!status.ok()) return status;
   const VisitScope visiting;
-  const View& view = this->view();
+  const View& view = *inside.view();
   return view.engine->for_each([&](Key id) {
     const KeyRecord* record = view.book.find(id);
     return record == nullptr || visit(record->name());
@@ -451,30 +528,28 @@ Status CollectionState::for_each_name(FunctionRef<bool(std::string_view)> visit)
 Result<std::unique_ptr<SnapshotState>> CollectionState::snapshot() const {
   const Status status = alive();
   if (!status.ok()) return status;
-  return SnapshotState::take(database_, name_, id_, options_);
+  return SnapshotState::take(database_, name(), id_, options_);
 }
 
 Result<SearchResult> CollectionState::search(VectorView query, std::span<Hit> hits,
                                              const SearchOptions& options) const {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, false);
   if (status.ok()) status = check_filter(options_, options.filter);
   if (!status.ok()) return status;
-  return engine().search(query, hits, options);
+  return inside.engine().search(query, hits, options);
 }
 
 Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span<Hit> hits,
                                                    std::span<std::uint32_t> counts,
                                                    const SearchOptions& options) const {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, false);
   if (status.ok()) status = check_filter(options_, options.filter);
   if (!status.ok()) return status;
-  return engine().search_batch(queries, hits, counts, options);
+  return inside.engine().search_batch(queries, hits, counts, options);
 }
 
 void CollectionState::copy_hit(const View& view, const Hit& from, NamedHit& to) noexcept {
@@ -487,17 +562,16 @@ void CollectionState::copy_hit(const View& view, const Hit& from, NamedHit& to) 
 template <class Search, class Copy>
 Result<SearchResult> CollectionState::with_names(const SearchOptions& options, std::size_t hits,
                                                  Search search, Copy copy) const try {
-  Status status = keep_up();
-  EpochGuard guard;
-  if (status.ok()) status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (status.ok()) status = check_kind(options_, true);
   if (status.ok()) status = check_filter(options_, options.filter);
   if (!status.ok()) return status;
-  const ScratchLease lease(name_scratch_);
+  const ScratchLease lease(database_->name_scratch());
   if (lease.get() == nullptr) return no_memory();
   NameScratch& scratch = *lease.get();
   scratch.hits.resize(hits);
-  const View& view = this->view();
+  const View& view = *inside.view();
   SearchOptions by_id = options;
   const auto passes = [&](Key id) {
     const KeyRecord* record = view.book.find(id);
@@ -573,6 +647,8 @@ ImageTag CollectionState::image_tag() const noexcept {
 }
 
 Status CollectionState::save_image(bool only_if_changed) {
+  // One that is put away needs none: it is made again from the store as quickly.
+  if (only_if_changed && view_.load(std::memory_order_relaxed) == nullptr) return alive();
   Status status = keep_up();
   if (status.ok()) status = alive();
   if (!status.ok()) return status;
@@ -584,8 +660,12 @@ Status CollectionState::save_image(bool only_if_changed) {
   if (!status.ok()) return status;
   const std::lock_guard lock(image_mutex_);
   const std::uint64_t saved = image_sequence_.load(std::memory_order_relaxed);
-  const Pin pin(*this);
+  Pin pin(*this);
+  status = pin.need_view();
+  if (!status.ok()) return status;
   if (only_if_changed && engine().sequence() == saved && !is_image_damaged()) return status;
+  // Nor does a small one of so many that most are put away: an image each would be a sync each.
+  if (only_if_changed && is_small(view()) && database_->is_for_many()) return status;
   return save_image_now([this] { return alive().ok(); }, true);
 }
 
@@ -640,8 +720,8 @@ Status CollectionState::place_image(FunctionRef<bool()> go_on) {
     }
     if (!status.ok()) return status;
     status = database_->store().read([&](const store::Reading& reading) -> Status {
-      const Result<store::CollectionRecord> record = reading.collection(name_);
-      dropped = !record.ok() || record->id != id_;
+      const Result<bool> there = reading.is_there(name(), id_);
+      dropped = !there.ok() || !*there;
       if (dropped) return Status();
       const Result<store::Counters> counters = reading.counters(id_);
       // The log is trimmed behind an image: there is one that reaches farther than ours would.
@@ -679,6 +759,7 @@ void CollectionState::keep(FunctionRef<bool()> go_on) noexcept try {
   const auto is_wanted = [&] { return go_on() && alive().ok(); };
   if (!is_wanted()) return;
   const Pin pin(*this);
+  if (!pin.has_view()) return;
   engine().work_off_backlog(database_->options().threads, is_wanted);
   static_cast<void>(engine().verify_rows(is_wanted));
   if (database_->options().read_only || (!is_image_due() && !is_image_damaged())) return;
@@ -689,19 +770,16 @@ void CollectionState::keep(FunctionRef<bool()> go_on) noexcept try {
 }
 
 Result<CollectionStats> CollectionState::stats() const {
-  Status status = keep_up();
-  if (status.ok()) status = alive();
-  if (!status.ok()) return status;
-  const std::shared_lock gate(gate_);
-  status = alive();
+  const Inside inside(*this);
+  Status status = inside.status();
   if (!status.ok()) return status;
   CollectionStats stats;
-  EpochGuard guard;
-  stats.index = engine().stats();
-  stats.opened = view().opened;
-  stats.image = view().image;
-  stats.replayed = view().replayed;
-  stats.mended_blocks = engine().mended();
+  const View& view = *inside.view();
+  stats.index = view.engine->stats();
+  stats.opened = view.opened;
+  stats.image = view.image;
+  stats.replayed = view.replayed;
+  stats.mended_blocks = view.engine->mended();
   status = database_->store().read([&](const store::Reading& reading) {
     const Result<store::Counters> counters = reading.counters(id_);
     if (counters.ok()) {
@@ -722,6 +800,7 @@ void CollectionState::shut() noexcept {
   closed_.store(true, std::memory_order_release);
   const std::uint64_t tag = epoch_tag();
   while (!epoch_passed(tag)) std::this_thread::yield();
+  database_->warm().leave(*this);
   const std::unique_lock gate(gate_);
   const std::lock_guard still(view_mutex_);
   retired_.clear();

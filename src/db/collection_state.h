@@ -1,11 +1,14 @@
 // collection_state.h - one open collection: its index, its names, and what all its handles share.
 //
-// Reading calls take no lock: they hold an EpochGuard, and shut() waits until every guard of its
-// moment is gone before it lets the view go. Before that each asks whether another process has
-// written since (is_current(): loads of three words); when one has, catch_up() takes the changes
+// Reading calls take no lock: they hold an EpochGuard (Inside), and shut() waits until every guard
+// of its moment is gone before it lets the view go. Before that each asks whether another process
+// has written since (is_current(): loads of four words); when one has, catch_up() takes the changes
 // from the store's log, once for all threads that wait. follow.cc tells how. Calls that take long
-// (image, verify, stats) hold gate_ shared instead. Writing calls check their input on their own
+// (image, verify) hold gate_ shared and a Pin instead. Writing calls check their input on their own
 // thread and go through DatabaseState's queue. See database_state.h for the order of locks.
+//
+// The view of a small collection may be put away (warm_list.h, put_away()): then there is none, and
+// the next call makes it again from the store. A new collection begins so.
 #pragma once
 
 #include <atomic>
@@ -14,15 +17,18 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "base/epoch.h"
 #include "base/scratch_pool.h"
 #include "db/key_book.h"
 #include "db/shared_counter.h"
+#include "db/warm_list.h"
 #include "db/writer_queue.h"
 #include "index/engine.h"
 #include "skerry/collection.h"
@@ -42,10 +48,17 @@ struct View {
   std::uint64_t replayed = 0;
 };
 
+// What a search of a collection with byte-string keys needs beside the engine's own. The database
+// keeps them, as there may be very many collections.
+struct NameScratch {
+  std::vector<Hit> hits;
+  std::vector<Key> ids;
+};
+
 class CollectionState : public std::enable_shared_from_this<CollectionState> {
  public:
-  // A collection that was just made, or (open) one that the store holds: its index comes from the
-  // image and the log after it, or from the store's vectors. `custom` is for Metric::custom.
+  // A collection that is to be made, of which only the options are checked, or (open) one that the
+  // store holds: its index comes from the image and the log after it, or from the store's vectors.
   static Result<std::shared_ptr<CollectionState>> create(
       const std::shared_ptr<DatabaseState>& database, std::string_view name,
       const CollectionOptions& options);
@@ -57,12 +70,17 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   CollectionState(const CollectionState&) = delete;
   CollectionState& operator=(const CollectionState&) = delete;
 
-  const std::string& name() const noexcept { return name_; }
+  // As this process last heard; good for as long as the collection.
+  const std::string& name() const noexcept { return *name_.load(std::memory_order_acquire); }
   std::uint32_t id() const noexcept { return id_; }
+  const DatabaseState& database() const noexcept { return *database_; }
   const CollectionOptions& options() const noexcept { return options_; }
 
   // After create(): the number that the store gave it. Before any other thread knows of it.
   void set_id(std::uint32_t id) noexcept { id_ = id; }
+  // Under its entry's mutex.
+  using Name = std::unique_ptr<const std::string>;
+  void set_name(Name name) noexcept;
 
   // -- calls of the handles
   // ------------------------------------------------------------------------ `by_name`: the
@@ -141,16 +159,45 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   void shut() noexcept;
   std::filesystem::path image_path() const;
 
+  // -- for the warm list, which holds its mutex ---------------------------------------------------
+  // Lets the index go, if it is small, and nobody has used it since the last time that this was
+  // asked.
+  enum class PutAway : std::uint8_t {
+    done,     // nothing of it is in memory any more
+    not_now,  // somebody uses it
+    never,    // it is no small one
+  };
+  PutAway put_away() noexcept;
+  WarmPlace warm_place;
+
  private:
   CollectionState(std::shared_ptr<DatabaseState> database, std::string_view name,
                   const CollectionOptions& options);
 
-  // Under an EpochGuard, a Pin or view_mutex_, or by the leader between begin_commit() and
-  // end_publish().
+  // Where there is one: under a Pin, or by the leader from admit() to the publishing; of an Inside,
+  // its own.
   View& view() const noexcept { return *view_.load(std::memory_order_acquire); }
   Engine& engine() const noexcept { return *view().engine; }
 
+  // A call that reads the index. Takes up what others have written, makes a view that was put away,
+  // and keeps what it has found for as long as it lives.
+  class Inside {
+   public:
+    explicit Inside(const CollectionState& collection) noexcept;
+    // Why the call cannot go on.
+    const Status& status() const noexcept { return status_; }
+    // Null when there is none to read, whatever the status.
+    const View* view() const noexcept { return view_; }
+    const Engine& engine() const noexcept { return *view_->engine; }
+
+   private:
+    Status status_;
+    const View* view_ = nullptr;
+    std::optional<EpochGuard> guard_;
+  };
+
   // recovery.cc
+  Result<std::unique_ptr<View>> make_view() const;
   Result<std::unique_ptr<View>> recover() const;
   Result<std::unique_ptr<View>> load_image(Status& why) const;
   Result<std::unique_ptr<View>> rebuild(std::uint64_t& reached) const;
@@ -164,7 +211,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
 
   // follow.cc
   bool is_current() const noexcept {
-    return counter_.others() == caught_up_.load(std::memory_order_acquire);
+    return view_.load(std::memory_order_relaxed) != nullptr &&
+           counter_.others() == caught_up_.load(std::memory_order_acquire);
   }
   enum class Found : std::uint8_t {
     all,      // the view holds what the store holds
@@ -173,6 +221,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
     dropped,
   };
   Status catch_up(bool look) const noexcept;
+  Status wake() const;
+  Status wake_or_close() const;
   Status reload() const;
   void release_retired() const noexcept;
   void call_keeper(const View& view) const noexcept;
@@ -188,6 +238,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Status verify_contents(const store::Reading& reading, VerifyReport& report) const;
   Status verify_recall(const VerifyOptions& options, VerifyReport& report) const;
 
+  // May be put away: it is scanned, and made again as quickly as an image of it is read.
+  bool is_small(const View& view) const noexcept;
   ImageTag image_tag() const noexcept;
   Status save_image(bool only_if_changed);
   Status save_image_now(FunctionRef<bool()> go_on, bool wait);
@@ -202,15 +254,16 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Result<SearchResult> with_names(const SearchOptions& options, std::size_t hits, Search search,
                                   Copy copy) const;
   static void copy_hit(const View& view, const Hit& from, NamedHit& to) noexcept;
-  struct NameScratch;
 
   // Set at construction (id_ before anybody else knows of the collection).
   const std::shared_ptr<DatabaseState> database_;
-  SharedCounter& counter_;  // the database's
-  const std::string name_;
+  SharedCounter& counter_;          // the database's
   const std::uint64_t generation_;  // of forks
   std::uint32_t id_ = 0;
   CollectionOptions options_;  // with the custom function
+
+  std::atomic<const std::string*> name_{nullptr};
+  std::vector<Name> names_;  // all that it had: name() hands them out
 
   // Moving the view: taking up what others wrote, exchanging it, publishing, counting what is
   // reserved in it. Mutable, as it is a read that finds the need.
@@ -222,20 +275,31 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   };
   mutable std::vector<OldView> retired_;
   // Long calls that read a view outside of an epoch: while there are any, none that is retired
-  // goes. Both sides are read-modify-writes: who pins after the look sees the view of after the
-  // exchange.
+  // goes, and none is put away. Raised under view_mutex_.
   mutable std::atomic<std::uint32_t> pins_{0};
-  struct Pin {
-    explicit Pin(const CollectionState& state) noexcept : pins(state.pins_) {
-      pins.fetch_add(1, std::memory_order_acq_rel);
-    }
-    ~Pin() { pins.fetch_sub(1, std::memory_order_acq_rel); }
+  class Pin {
+   public:
+    explicit Pin(const CollectionState& collection) noexcept;
+    ~Pin() { pins_.fetch_sub(1, std::memory_order_acq_rel); }
     Pin(const Pin&) = delete;
     Pin& operator=(const Pin&) = delete;
-    std::atomic<std::uint32_t>& pins;
+
+    // False: it was put away, and who only looks after it has nothing to do.
+    bool has_view() const noexcept { return has_view_; }
+    // Makes it again. `closed` when the collection was dropped.
+    Status need_view() noexcept;
+
+   private:
+    const CollectionState& collection_;
+    std::atomic<std::uint32_t>& pins_;
+    bool has_view_;
   };
   mutable std::atomic<std::uint64_t> caught_up_{0};  // counter_.others() that the view holds
   std::uint64_t reserved_ = 0;                       // upserts of the leader's group
+  std::uint64_t admitted_ = 0;                       // its requests
+  // Since put_away() last asked; set by whoever reads. Racy by design: a mark that is
+  // lost, or set late, costs making an index again.
+  mutable std::atomic<bool> used_{false};
 
   // How far the leader is with a commit of this collection, so that a thread that looks at the
   // store knows our own commit, which is published by its leader, from those of others. Under
@@ -245,8 +309,6 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   std::uint64_t commit_from_ = 0;           // the store's number before the commit
   std::uint64_t commit_to_ = 0;             // and after it
   mutable std::condition_variable landed_;  // leading_ has changed
-
-  mutable ScratchPool<NameScratch> name_scratch_;
 
   bool sealed_ = false;  // under the commit lock
   mutable std::atomic<bool> closed_{false};

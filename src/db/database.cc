@@ -71,8 +71,34 @@ Result<Collection> Database::open_or_create(std::string_view name,
                                             const CollectionOptions& options) {
   return guarded(state_, [&](DatabaseState& state) { return state.open_or_create(name, options); });
 }
+Status Database::create(std::span<const std::string_view> names, const CollectionOptions& options) {
+  return guarded(state_, [&](DatabaseState& state) { return state.create(names, options); });
+}
 Status Database::drop(std::string_view name) {
   return guarded(state_, [&](DatabaseState& state) { return state.drop(name); });
+}
+Status Database::rename(std::string_view from, std::string_view to) {
+  return guarded(state_, [&](DatabaseState& state) { return state.rename(from, to); });
+}
+Result<Collection> Database::clone(std::string_view from, std::string_view to) {
+  return guarded(state_, [&](DatabaseState& state) { return state.clone(from, to); });
+}
+Result<std::vector<CollectionInfo>> Database::collections() const {
+  return guarded(state_, [](DatabaseState& state) { return state.collections(); });
+}
+Result<SearchResult> Database::search_union(std::span<const Collection> collections,
+                                            VectorView query, std::span<UnionHit> hits,
+                                            const SearchOptions& options) const {
+  return guarded(state_, [&](DatabaseState& state) {
+    return state.search_union(collections, query, hits, options);
+  });
+}
+Result<SearchResult> Database::search_union(std::span<const Collection> collections,
+                                            VectorView query, std::span<NamedUnionHit> hits,
+                                            const SearchOptions& options) const {
+  return guarded(state_, [&](DatabaseState& state) {
+    return state.search_union(collections, query, hits, options);
+  });
 }
 Result<std::vector<std::string>> Database::list() const {
   return guarded(state_, [](DatabaseState& state) { return state.list(); });

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -31,6 +32,10 @@ Status check(const DatabaseOptions& options) noexcept {
   }
   if (options.map_bytes < (1 << 18) || options.map_bytes > (1ULL << 46)) {
     return Status(Code::invalid_argument, "map_bytes: expected 2^18 to 2^46");
+  }
+  if (options.warm_collections < 1 || options.warm_collections > 1'000'000) {
+    return Status(Code::invalid_argument, "warm_collections: expected 1 to 1000000, given {b}", 0,
+                  options.warm_collections);
   }
   if (options.durability > Durability::none) {
     return Status(Code::invalid_argument, "durability: none has number {b}", 0,
@@ -129,7 +134,10 @@ Result<bool> holds_files(const fs::path& folder) noexcept {
 // -- opening --------------------------------------------------------------------------------------
 
 DatabaseState::DatabaseState(std::filesystem::path folder, const DatabaseOptions& options)
-    : folder_(std::move(folder)), options_(options), generation_(fork_generation()) {}
+    : folder_(std::move(folder)),
+      options_(options),
+      generation_(fork_generation()),
+      warm_(options.warm_collections) {}
 
 DatabaseState::~DatabaseState() {
   if (generation_ == fork_generation()) {
@@ -226,20 +234,28 @@ Status DatabaseState::make_store() {
 // Images that were being written when their process was killed, and those of collections that are
 // gone. Nobody else is here.
 Status DatabaseState::remove_leftovers() {
-  std::vector<std::string> known;
+  const Result<bool> is_any = holds_files(images());
+  if (!is_any.ok() || !*is_any) return is_any.status();
+  std::vector<std::uint32_t> known;
   const Status status = store_->read([&](const store::Reading& reading) {
     return reading.each_collection([&](std::string_view, const store::CollectionRecord& record) {
-      known.push_back(std::to_string(record.id) + ".image");
+      known.push_back(record.id);
       return true;
     });
   });
   if (!status.ok()) return status;
+  std::sort(known.begin(), known.end());
+  const auto is_known = [&](std::string_view name) {
+    std::uint32_t id = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+    return error == std::errc() && std::string_view(end, name.data() + name.size()) == ".image" &&
+           std::binary_search(known.begin(), known.end(), id);
+  };
   FolderNames names(images());
   while (const char* const found = names.next()) {
     const std::string_view name = found;
     const bool unfinished = name.ends_with(".image.new");
-    const bool orphan =
-        name.ends_with(".image") && std::find(known.begin(), known.end(), name) == known.end();
+    const bool orphan = name.ends_with(".image") && !is_known(name);
     // What stays costs room, and nothing else.
     if (unfinished || orphan) ::unlinkat(names.descriptor(), found, 0);
   }
@@ -290,21 +306,44 @@ Status DatabaseState::alive() const noexcept {
 
 // -- collections ----------------------------------------------------------------------------------
 
-std::shared_ptr<DatabaseState::Entry> DatabaseState::entry_of(std::string_view name) {
-  const std::lock_guard lock(entries_mutex_);
-  const auto found = entries_.find(name);
-  if (found != entries_.end()) return found->second;
-  return entries_.emplace(name, std::make_shared<Entry>()).first->second;
+Result<store::CollectionRecord> DatabaseState::find(std::string_view name) const {
+  Result<store::CollectionRecord> record = store::CollectionRecord();
+  const Status status = store_->read([&](const store::Reading& reading) {
+    record = reading.collection(name);
+    return record.status();
+  });
+  return status.ok() ? record : status;
 }
 
-// With no lock held while it visits, and no memory taken. Entries are never removed, and those of a
-// map stay where they are.
+std::shared_ptr<DatabaseState::Entry> DatabaseState::entry_of(std::uint32_t id) {
+  const std::lock_guard lock(entries_mutex_);
+  const auto found = entries_.find(id);
+  if (found != entries_.end()) return found->second;
+  return entries_.emplace(id, std::make_shared<Entry>()).first->second;
+}
+
+void DatabaseState::forget(std::uint32_t id) noexcept {
+  std::shared_ptr<Entry> gone;  // when the lock has gone
+  const std::lock_guard lock(entries_mutex_);
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  gone.swap(found->second);
+  entries_.erase(found);
+}
+
+// With no lock held while it visits, and no memory taken.
 void DatabaseState::each_entry(FunctionRef<void(Entry&)> visit) {
-  std::unique_lock lock(entries_mutex_);
-  for (auto at = entries_.begin(); at != entries_.end(); ++at) {
-    lock.unlock();
-    visit(*at->second);
-    lock.lock();
+  std::uint32_t after = 0;  // no collection has that number
+  for (;;) {
+    std::shared_ptr<Entry> entry;
+    {
+      const std::lock_guard lock(entries_mutex_);
+      const auto next = entries_.upper_bound(after);
+      if (next == entries_.end()) return;
+      after = next->first;
+      entry = next->second;
+    }
+    visit(*entry);
   }
 }
 
@@ -319,29 +358,28 @@ void DatabaseState::each_open_state(FunctionRef<void(CollectionState&)> visit) {
   });
 }
 
-// When another process has dropped the collection, its handles are closed, and the name is free for
-// whatever the store says.
-Status DatabaseState::let_go_if_dropped(Entry& entry) {
-  if (entry.state == nullptr) return Status();
-  const Status status = entry.state->keep_up();
-  if (status.code() != Code::closed && entry.state->alive().ok()) return status;
-  entry.state.reset();
-  return Status();
+Status DatabaseState::check_for_writing() const noexcept {
+  const Status status = alive();
+  if (!status.ok() || !options_.read_only) return status;
+  return Status(Code::read_only, "the database was opened read-only");
 }
 
-Result<Collection> DatabaseState::open_entry(Entry& entry, std::string_view name) {
+// Under the entry's mutex. `record`: what the name stood for a moment ago; not_found when that is
+// so no more.
+Result<Collection> DatabaseState::open_entry(Entry& entry, std::string_view name,
+                                             const store::CollectionRecord& record) {
   Status status = alive();
   if (!status.ok()) return status;
-  status = let_go_if_dropped(entry);
-  if (!status.ok()) return status;
-  if (entry.state != nullptr) return Collection(entry.state);
-  store::CollectionRecord record;
-  status = store_->read([&](const store::Reading& reading) {
-    const Result<store::CollectionRecord> found = reading.collection(name);
-    if (found.ok()) record = *found;
-    return found.status();
-  });
-  if (!status.ok()) return status;
+  const Result<store::CollectionRecord> now = find(name);
+  if (!now.ok()) return now.error();
+  if (now->id != record.id) return Status(Code::not_found, "the name is another collection's");
+  if (entry.state != nullptr && entry.state->alive().ok()) {
+    // Another process may have renamed it.
+    if (entry.state->name() != name) {
+      entry.state->set_name(std::make_unique<const std::string>(name));
+    }
+    return Collection(entry.state);
+  }
   Result<std::shared_ptr<CollectionState>> state =
       CollectionState::open(shared_from_this(), name, record);
   if (!state.ok()) return state.error();
@@ -349,64 +387,75 @@ Result<Collection> DatabaseState::open_entry(Entry& entry, std::string_view name
   return Collection(entry.state);
 }
 
-Result<Collection> DatabaseState::create_entry(Entry& entry, std::string_view name,
-                                               const CollectionOptions& options) {
-  Status status = alive();
+Result<Collection> DatabaseState::create(std::string_view name, const CollectionOptions& options) {
+  Status status = check_name(name);
+  if (status.ok()) status = check_for_writing();
   if (!status.ok()) return status;
-  if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
-  // The index first: options out of range and want of memory leave nothing in the store.
+  // All memory first: options out of range and want of memory leave nothing in the store.
   Result<std::shared_ptr<CollectionState>> state =
       CollectionState::create(shared_from_this(), name, options);
   if (!state.ok()) return state.error();
+  Entries fresh;
+  fresh.emplace(0, std::make_shared<Entry>());
+  Entries::node_type node = fresh.extract(fresh.begin());
   const Result<store::CollectionRecord> record =
       store_->create_collection(name, (*state)->options());
   if (!record.ok()) return record.error();
   (*state)->set_id(record->id);
-  entry.state = std::move(*state);
-  return Collection(entry.state);
+  node.key() = record->id;
+  std::shared_ptr<Entry> entry;
+  {
+    // Somebody may have opened it by now.
+    const std::lock_guard lock(entries_mutex_);
+    entry = entries_.insert(std::move(node)).position->second;
+  }
+  const std::lock_guard lock(entry->mutex);
+  if (entry->state == nullptr) entry->state = std::move(*state);
+  return Collection(entry->state);
 }
 
-Result<Collection> DatabaseState::create(std::string_view name, const CollectionOptions& options) {
-  const Status status = check_name(name);
-  if (!status.ok()) return status;
-  const std::shared_ptr<Entry> entry = entry_of(name);
-  const std::lock_guard lock(entry->mutex);
-  const Status found = let_go_if_dropped(*entry);
-  if (!found.ok()) return found;
-  if (entry->state != nullptr) {
-    return Status(Code::already_exists, "there is a collection of that name already");
+Status DatabaseState::create(std::span<const std::string_view> names,
+                             const CollectionOptions& options) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Status status = check_name(names[i]);
+    if (!status.ok()) return Status(status.code(), "name {b} is no name of a collection", 0, i);
   }
-  return create_entry(*entry, name, options);
+  Status status = check_for_writing();
+  if (!status.ok()) return status;
+  // One that is thrown away checks the options for all.
+  const Result<std::shared_ptr<CollectionState>> checked =
+      CollectionState::create(shared_from_this(), "", options);
+  if (!checked.ok()) return checked.error();
+  return store_->create_collections(names, options);
 }
 
 Result<Collection> DatabaseState::open_collection(std::string_view name) {
   const Status status = check_name(name);
   if (!status.ok()) return status;
-  const std::shared_ptr<Entry> entry = entry_of(name);
-  const std::lock_guard lock(entry->mutex);
-  return open_entry(*entry, name);
+  for (;;) {
+    const Result<store::CollectionRecord> record = find(name);
+    if (!record.ok()) return record.error();
+    const std::shared_ptr<Entry> entry = entry_of(record->id);
+    const std::lock_guard lock(entry->mutex);
+    Result<Collection> collection = open_entry(*entry, name, *record);
+    // Dropped or renamed between the two looks: look again.
+    if (collection.status().code() != Code::not_found) return collection;
+  }
 }
 
 Result<Collection> DatabaseState::open_or_create(std::string_view name,
                                                  const CollectionOptions& options) {
   Status status = check_name(name);
   if (!status.ok()) return status;
-  const std::shared_ptr<Entry> entry = entry_of(name);
-  const std::lock_guard lock(entry->mutex);
   for (;;) {
     // Compared before it is opened: a rebuild could take long.
-    store::CollectionRecord record;
-    status = store_->read([&](const store::Reading& reading) {
-      const Result<store::CollectionRecord> found = reading.collection(name);
-      if (found.ok()) record = *found;
-      return found.status();
-    });
+    const Result<store::CollectionRecord> record = find(name);
+    status = record.status();
     const bool absent = status.code() == Code::not_found;
-    if (status.ok()) status = check_same(record.options, options);
+    if (status.ok()) status = check_same(record->options, options);
     if (!status.ok() && !absent) return status;
-    Result<Collection> collection =
-        absent ? create_entry(*entry, name, options) : open_entry(*entry, name);
-    // Another process was quicker to make it, or to drop it: look again.
+    Result<Collection> collection = absent ? create(name, options) : open_collection(name);
+    // Somebody was quicker to make it, or to drop it: look again.
     if (collection.status().code() == (absent ? Code::already_exists : Code::not_found)) continue;
     return collection;
   }
@@ -417,31 +466,68 @@ Status DatabaseState::drop(std::string_view name) {
   if (status.ok()) status = check_outside_callbacks();
   if (!status.ok()) return status;
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
-  const std::shared_ptr<Entry> entry = entry_of(name);
   std::shared_ptr<CollectionState> state;
-  Result<std::uint32_t> id = std::uint32_t{0};
-  {
+  std::uint32_t id = 0;
+  for (;;) {
+    const Result<store::CollectionRecord> record = find(name);
+    if (!record.ok()) return record.error();
+    const std::shared_ptr<Entry> entry = entry_of(record->id);
     const std::lock_guard lock(entry->mutex);
     status = alive();
     if (!status.ok()) return status;
     const std::lock_guard no_writers(commit_mutex_);
-    id = store_->drop_collection(name);
-    if (!id.ok()) return id.error();
+    const Status dropped = store_->drop_collection(name, record->id).status();
+    if (dropped.code() == Code::not_found) continue;  // it has become another's: look again
+    if (!dropped.ok()) return dropped;
     counter_.raise();
+    id = record->id;
     state = std::exchange(entry->state, nullptr);
     if (state != nullptr) state->seal();
+    break;
   }
+  forget(id);
   // With no lock held: a reader that this waits for may be asking for one.
   if (state != nullptr) state->shut();
   // The collection is gone for everybody, whatever happens now: rows that could not be removed are
   // removed by the next open.
   try {
     std::error_code ignored;
-    fs::remove(images() / (std::to_string(*id) + ".image"), ignored);
-    static_cast<void>(store_->remove_rows(*id));
+    fs::remove(images() / (std::to_string(id) + ".image"), ignored);
+    static_cast<void>(store_->remove_rows(id));
   } catch (const std::bad_alloc&) {
   }
   return status;
+}
+
+// The number stays, and with it the index, the image and every handle, here and in other processes.
+Status DatabaseState::rename(std::string_view from, std::string_view to) {
+  Status status = check_name(from);
+  if (status.ok()) status = check_name(to);
+  if (status.ok()) status = check_outside_callbacks();
+  if (status.ok()) status = check_for_writing();
+  if (!status.ok()) return status;
+  auto name = std::make_unique<const std::string>(to);
+  for (;;) {
+    const Result<store::CollectionRecord> record = find(from);
+    if (!record.ok()) return record.error();
+    const std::shared_ptr<Entry> entry = entry_of(record->id);
+    const std::lock_guard lock(entry->mutex);
+    status = alive();
+    if (status.ok()) status = store_->rename_collection(from, record->id, to);
+    if (status.code() == Code::not_found) continue;  // it has become another's: look again
+    if (status.ok() && entry->state != nullptr) entry->state->set_name(std::move(name));
+    return status;
+  }
+}
+
+Result<Collection> DatabaseState::clone(std::string_view from, std::string_view to) {
+  Status status = check_name(from);
+  if (status.ok()) status = check_name(to);
+  if (status.ok()) status = check_outside_callbacks();
+  if (status.ok()) status = check_for_writing();
+  if (status.ok()) status = store_->clone_collection(from, to).status();
+  if (!status.ok()) return status;
+  return open_collection(to);
 }
 
 Result<std::vector<std::string>> DatabaseState::list() const {
@@ -454,6 +540,34 @@ Result<std::vector<std::string>> DatabaseState::list() const {
   });
   if (!status.ok()) return status;
   return names;
+}
+
+bool DatabaseState::is_for_many() const {
+  std::uint64_t count = 0;
+  const Status status = store_->read([&](const store::Reading& reading) {
+    const Result<std::uint64_t> counted = reading.collection_count();
+    if (counted.ok()) count = *counted;
+    return counted.status();
+  });
+  return status.ok() && count > options_.warm_collections;
+}
+
+Result<std::vector<CollectionInfo>> DatabaseState::collections() const {
+  std::vector<CollectionInfo> found;
+  const Status status = store_->read([&](const store::Reading& reading) {
+    Status step;
+    const Status walk =
+        reading.each_collection([&](std::string_view name, const store::CollectionRecord& record) {
+          const Result<store::Counters> counters = reading.counters(record.id);
+          step = counters.status();
+          if (!step.ok()) return false;
+          found.push_back({std::string(name), counters->live, counters->payloads, record.options});
+          return true;
+        });
+    return walk.ok() ? step : walk;
+  });
+  if (!status.ok()) return status;
+  return found;
 }
 
 // -- the leader's commit --------------------------------------------------------------------------
@@ -642,10 +756,9 @@ Result<DatabaseStats> DatabaseState::stats() const {
     const Result<store::Counters> all = reading.counters(0);
     if (!all.ok()) return all.error();
     stats.sequence = all->sequence;
-    return reading.each_collection([&](std::string_view, const store::CollectionRecord&) {
-      ++stats.collections;
-      return true;
-    });
+    const Result<std::uint64_t> count = reading.collection_count();
+    if (count.ok()) stats.collections = *count;
+    return count.status();
   });
   if (!status.ok()) return status;
   const Result<store::EnvironmentStats> store = store_->environment().stats();

@@ -27,7 +27,7 @@
 //
 // Locks are taken in this order, and none twice:
 //
-//   an entry's mutex (open, create, drop of one name)
+//   an entry's mutex (open, create, rename, drop of one collection)
 //     -> collection: gate_ shared (long calls)  /  exclusive (shut)
 //       -> commit_mutex_          one leader; verify, drop and close exclude writers with it
 //         -> collection: image_mutex_
@@ -60,6 +60,7 @@
 #include "db/folder_lock.h"
 #include "db/image_keeper.h"
 #include "db/shared_counter.h"
+#include "db/warm_list.h"
 #include "db/writer_queue.h"
 #include "skerry/database.h"
 #include "store/store.h"
@@ -79,8 +80,18 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   Result<Collection> create(std::string_view name, const CollectionOptions& options);
   Result<Collection> open_collection(std::string_view name);
   Result<Collection> open_or_create(std::string_view name, const CollectionOptions& options);
+  Status create(std::span<const std::string_view> names, const CollectionOptions& options);
   Status drop(std::string_view name);
+  Status rename(std::string_view from, std::string_view to);
+  Result<Collection> clone(std::string_view from, std::string_view to);
   Result<std::vector<std::string>> list() const;
+  Result<std::vector<CollectionInfo>> collections() const;
+  // union_search.cc
+  Result<SearchResult> search_union(std::span<const Collection> collections, VectorView query,
+                                    std::span<UnionHit> hits, const SearchOptions& options) const;
+  Result<SearchResult> search_union(std::span<const Collection> collections, VectorView query,
+                                    std::span<NamedUnionHit> hits,
+                                    const SearchOptions& options) const;
   Status sync();
   Status checkpoint();
   Status backup(const std::filesystem::path& folder) const;
@@ -96,7 +107,14 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   std::filesystem::path images() const { return folder_ / "images"; }
   ImageKeeper& images_keeper() noexcept { return *keeper_; }
   SharedCounter& counter() noexcept { return counter_; }
+  WarmList& warm() noexcept { return warm_; }
+  ScratchPool<NameScratch>& name_scratch() noexcept { return name_scratch_; }
+  // More collections than are kept warm. O(1).
+  bool is_for_many() const;
   Status alive() const noexcept;
+
+  // The collection was dropped: its entry, and the index, go with the last who uses it.
+  void forget(std::uint32_t id) noexcept;
 
   // Commits the request with whatever else waits, and publishes it.
   void submit(Request& request);
@@ -105,12 +123,13 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   std::mutex& commit_mutex() noexcept { return commit_mutex_; }
 
  private:
-  // A name that was asked for. Never removed, so that two openers of a name meet at its mutex.
+  // A collection that was asked for, by its number: names may change. Two openers of one meet at
+  // its mutex. It is removed when the collection was dropped; nobody gets that number again.
   struct Entry {
     std::mutex mutex;
     std::shared_ptr<CollectionState> state;  // null: not open
   };
-  static Status let_go_if_dropped(Entry& entry);
+  using Entries = std::map<std::uint32_t, std::shared_ptr<Entry>>;
 
   DatabaseState(std::filesystem::path folder, const DatabaseOptions& options);
 
@@ -120,12 +139,19 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   Status start_syncing();
   void stop_syncing();
 
-  std::shared_ptr<Entry> entry_of(std::string_view name);
+  Result<store::CollectionRecord> find(std::string_view name) const;
+  std::shared_ptr<Entry> entry_of(std::uint32_t id);
   void each_entry(FunctionRef<void(Entry&)> visit);
   void each_open_state(FunctionRef<void(CollectionState&)> visit);
-  Result<Collection> open_entry(Entry& entry, std::string_view name);
-  Result<Collection> create_entry(Entry& entry, std::string_view name,
-                                  const CollectionOptions& options);
+  Result<Collection> open_entry(Entry& entry, std::string_view name,
+                                const store::CollectionRecord& record);
+  Status check_for_writing() const noexcept;
+
+  Status check_union(std::span<const Collection> collections, bool by_name) const noexcept;
+  template <class One, class Each>
+  Result<SearchResult> merge_searches(std::span<const Collection> collections, VectorView query,
+                                      std::span<Each> hits, const SearchOptions& options,
+                                      std::vector<One>& found, std::vector<Each>& merged) const;
 
   void commit(std::span<Request* const> group) noexcept;
   Status store_group(std::span<Request* const> group) noexcept;
@@ -144,7 +170,18 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   std::mutex close_mutex_;
 
   std::mutex entries_mutex_;
-  std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries_;
+  Entries entries_;
+  WarmList warm_;
+
+  // What a search of several collections needs beside theirs.
+  struct UnionScratch {
+    std::vector<Hit> found;
+    std::vector<UnionHit> merged;
+    std::vector<NamedHit> named_found;
+    std::vector<NamedUnionHit> named_merged;
+  };
+  mutable ScratchPool<UnionScratch> union_scratch_;
+  ScratchPool<NameScratch> name_scratch_;
 
   WriterQueue queue_;
   std::mutex commit_mutex_;

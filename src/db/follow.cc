@@ -4,7 +4,7 @@
 // thread takes the collection's view_mutex_ and looks at the store, others that need the same wait
 // for it. In one snapshot of the store:
 //
-//   the name is not this collection's any more    it was dropped: every call is `closed`
+//   the collection is not there any more          it was dropped: every call is `closed`
 //   the store's number is the view's              nothing was written here
 //   the log reaches back to the view              the keys that changed, as they are now: shown in
 //                                                 one step, so that no search of ours meets half of
@@ -44,6 +44,7 @@ Status CollectionState::catch_up(bool look) const noexcept try {
     Status status = alive();
     if (!status.ok()) return status;
     const std::uint64_t others = counter_.count_others();
+    if (view_.load(std::memory_order_relaxed) == nullptr) return wake_or_close();
     if (!look && others == caught_up_.load(std::memory_order_relaxed)) return status;
     release_retired();
     const Result<Followed> followed = follow(view(), view().engine->sequence(), false);
@@ -54,6 +55,7 @@ Status CollectionState::catch_up(bool look) const noexcept try {
         continue;
       case Found::dropped:
         closed_.store(true, std::memory_order_release);
+        database_->forget(id_);
         continue;
       case Found::trimmed:
         status = reload();
@@ -84,9 +86,9 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
   std::vector<KeyRecordPtr> names;
 
   const Status status = database_->store().read([&](const store::Reading& reading) -> Status {
-    const Result<store::CollectionRecord> record = reading.collection(name_);
-    if (!record.ok() && record.error().code() != Code::not_found) return record.error();
-    if (!record.ok() || record->id != id_) {
+    const Result<bool> there = reading.is_there(name(), id_);
+    if (!there.ok()) return there.error();
+    if (!*there) {
       followed.found = Found::dropped;
       return Status();
     }
@@ -164,11 +166,35 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
   return followed;
 }
 
+// Under view_mutex_, with no view: one is made from what the store holds. Nothing of ours is on its
+// way, as that would have kept the view.
+Status CollectionState::wake() const {
+  const std::uint64_t others = counter_.count_others();  // before the store is looked at
+  Result<std::unique_ptr<View>> fresh = make_view();
+  if (!fresh.ok()) return fresh.error();
+  mended_in_image_.store(0, std::memory_order_relaxed);
+  caught_up_.store(others, std::memory_order_release);
+  used_.store(true, std::memory_order_relaxed);  // whoever asked for it is about to
+  view_.store(fresh->release(), std::memory_order_release);
+  database_->warm().enter(const_cast<CollectionState&>(*this));
+  call_keeper(view());
+  return Status();
+}
+
+// The same for a handle: `closed` when the collection was dropped while it was put away.
+Status CollectionState::wake_or_close() const {
+  const Status status = wake();
+  if (status.code() != Code::not_found) return status;
+  closed_.store(true, std::memory_order_release);
+  database_->forget(id_);
+  return alive();
+}
+
 // Under view_mutex_, with no commit of ours under way. What the leader has reserved is reserved in
 // the new engine before anybody sees it.
 Status CollectionState::reload() const {
   retired_.reserve(retired_.size() + 1);
-  Result<std::unique_ptr<View>> fresh = recover();
+  Result<std::unique_ptr<View>> fresh = make_view();
   if (!fresh.ok()) return fresh.error();
   const Status status = (*fresh)->engine->reserve(reserved_);
   if (!status.ok()) return status;

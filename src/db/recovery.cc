@@ -94,6 +94,19 @@ std::uint64_t file_number(const std::filesystem::path& path) noexcept {
 
 }  // namespace
 
+// A collection whose rows another process is removing looks damaged: not_found.
+Result<std::unique_ptr<View>> CollectionState::make_view() const {
+  Result<std::unique_ptr<View>> view = recover();
+  if (view.ok() || view.error().code() != Code::corruption) return view;
+  Result<bool> there = true;
+  const Status status = database_->store().read([&](const store::Reading& reading) {
+    there = reading.is_there(name(), id_);
+    return there.status();
+  });
+  if (!status.ok() || *there) return view;
+  return Status(Code::not_found, "the collection was dropped by another process");
+}
+
 Result<std::unique_ptr<View>> CollectionState::recover() const {
   for (;;) {
     Status why;
@@ -130,10 +143,14 @@ Result<std::unique_ptr<View>> CollectionState::recover() const {
 
 // Null when there is no image of use; `why` says so.
 Result<std::unique_ptr<View>> CollectionState::load_image(Status& why) const {
+  const std::filesystem::path path = image_path();
+  if (file_number(path) == 0) {
+    why = Status(Code::not_found, "there is no image");
+    return std::unique_ptr<View>();
+  }
   ImageLock lock;
   Status status = lock.take(database_->folder(), id_, ImageLock::For::loading, true);
   if (!status.ok()) return status;
-  const std::filesystem::path path = image_path();
   const std::uint64_t file = file_number(path);
   auto view = std::make_unique<View>();
   // Rows that are damaged are read from the store, which a const collection may do.
@@ -322,7 +339,7 @@ Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached) c
   const RebuildProgress& progress = database_->options().rebuild_progress;
   const auto show = [&](std::uint64_t done) {
     if (progress.call != nullptr && counters.live != 0) {
-      progress.call(progress.context, name_, std::min(done, counters.live), counters.live);
+      progress.call(progress.context, name(), std::min(done, counters.live), counters.live);
     }
   };
   std::uint64_t done = 0;

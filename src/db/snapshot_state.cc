@@ -38,11 +38,9 @@ Result<std::unique_ptr<SnapshotState>> SnapshotState::take(std::shared_ptr<Datab
   if (!held.ok()) return held.error();
   state->held_ = std::move(*held);
   const Status status = state->read([&](const store::Reading& reading) -> Status {
-    const Result<store::CollectionRecord> record = reading.collection(name);
-    if (record.status().code() == Code::not_found || (record.ok() && record->id != id)) {
-      return Status(Code::closed, "the collection was dropped");
-    }
-    if (!record.ok()) return record.error();
+    const Result<bool> there = reading.is_there(name, id);
+    if (!there.ok()) return there.error();
+    if (!*there) return Status(Code::closed, "the collection was dropped");
     const Result<store::Counters> counters = reading.counters(id);
     if (!counters.ok()) return counters.error();
     state->size_ = counters->live;

@@ -52,6 +52,9 @@ Result<VerifyReport> CollectionState::verify(const VerifyOptions& options) const
     return Status(Code::invalid_argument, "a filter's callback cannot verify");
   }
   const std::shared_lock gate(gate_);
+  Pin pin(*this);
+  status = pin.need_view();
+  if (!status.ok()) return status;
   VerifyReport report;
   {
     const std::lock_guard no_writers(database_->commit_mutex());
@@ -90,10 +93,10 @@ Result<CheckReport> CollectionState::engine_check() const {
 // `behind`: another process has written, or dropped the collection, since the view caught up.
 Status CollectionState::verify_counts(const store::Reading& reading, VerifyReport& report,
                                       bool& behind) const {
-  const Result<store::CollectionRecord> record = reading.collection(name_);
-  behind = record.status().code() == Code::not_found || (record.ok() && record->id != id_);
+  const Result<bool> there = reading.is_there(name(), id_);
+  if (!there.ok()) return there.error();
+  behind = !*there;
   if (behind) return Status();
-  if (!record.ok()) return record.error();
   const Result<store::Counters> counters = reading.counters(id_);
   if (!counters.ok()) return counters.error();
   behind = counters->sequence > engine().sequence();

@@ -84,6 +84,46 @@ Status check_options(const IndexOptions& options) noexcept {
   return {};
 }
 
+Status check_vectors(const IndexOptions& index, VectorView vector) noexcept {
+  return check_storable(vector, index.scalar, index.dimension);
+}
+
+Status check_vectors(const IndexOptions& index, MatrixView vectors) noexcept {
+  if (vectors.rows() == 0) return {};
+  if (vectors.dimension() != index.dimension) {
+    return Status(Code::invalid_argument, "expected dimension {a}, given {b}", index.dimension,
+                  vectors.dimension());
+  }
+  for (std::size_t i = 0; i < vectors.rows(); ++i) {
+    const Status status = check_vectors(index, vectors.row(i));
+    if (status.ok()) continue;
+    if (vectors.rows() == 1) return status;
+    // A sentence of its own for each, so that the row is named beside the component.
+    struct Wording {
+      const char* of_vector;
+      const char* of_row;
+    };
+    static constexpr Wording kWordings[] = {
+        {"component {a} is not a finite number", "row {b}: component {a} is not a finite number"},
+        {"component {a} is beyond the range of f16",
+         "row {b}: component {a} is beyond the range of f16"},
+        {"component {a} is beyond the range of bf16",
+         "row {b}: component {a} is beyond the range of bf16"},
+        {"component {a} is not a whole number from -128 to 127, as i8 expects",
+         "row {b}: component {a} is not a whole number from -128 to 127, as i8 expects"},
+        {"component {a} is not a whole number from 0 to 255, as u8 expects",
+         "row {b}: component {a} is not a whole number from 0 to 255, as u8 expects"},
+    };
+    for (const Wording& wording : kWordings) {
+      if (std::strcmp(status.text(), wording.of_vector) == 0) {
+        return Status(status.code(), wording.of_row, status.a(), i);
+      }
+    }
+    return status;
+  }
+  return {};
+}
+
 Engine::Engine(const IndexOptions& options, KeyOrder order)
     : options_(options),
       order_(order),
@@ -144,46 +184,6 @@ std::size_t Engine::code_scratch() const noexcept {
 }
 
 // -- checking and reserving -----------------------------------------------------------------------
-
-Status Engine::check(VectorView vector) const noexcept {
-  return check_storable(vector, options_.scalar, options_.dimension);
-}
-
-Status Engine::check(MatrixView vectors) const noexcept {
-  if (vectors.rows() == 0) return {};
-  if (vectors.dimension() != options_.dimension) {
-    return Status(Code::invalid_argument, "expected dimension {a}, given {b}", options_.dimension,
-                  vectors.dimension());
-  }
-  for (std::size_t i = 0; i < vectors.rows(); ++i) {
-    const Status status = check(vectors.row(i));
-    if (status.ok()) continue;
-    if (vectors.rows() == 1) return status;
-    // A sentence of its own for each, so that the row is named beside the component.
-    struct Wording {
-      const char* of_vector;
-      const char* of_row;
-    };
-    static constexpr Wording kWordings[] = {
-        {"component {a} is not a finite number", "row {b}: component {a} is not a finite number"},
-        {"component {a} is beyond the range of f16",
-         "row {b}: component {a} is beyond the range of f16"},
-        {"component {a} is beyond the range of bf16",
-         "row {b}: component {a} is beyond the range of bf16"},
-        {"component {a} is not a whole number from -128 to 127, as i8 expects",
-         "row {b}: component {a} is not a whole number from -128 to 127, as i8 expects"},
-        {"component {a} is not a whole number from 0 to 255, as u8 expects",
-         "row {b}: component {a} is not a whole number from 0 to 255, as u8 expects"},
-    };
-    for (const Wording& wording : kWordings) {
-      if (std::strcmp(status.text(), wording.of_vector) == 0) {
-        return Status(status.code(), wording.of_row, status.a(), i);
-      }
-    }
-    return status;
-  }
-  return {};
-}
 
 void Engine::store(VectorView vector, std::byte* out) const noexcept {
   convert(vector, options_.scalar, out);
@@ -426,7 +426,7 @@ Status Engine::check_write(const Changes& changes) const noexcept {
     return Status(Code::invalid_argument, "expected one key a vector: {a} keys, {b} vectors",
                   changes.keys.size(), changes.vectors.rows());
   }
-  return check(changes.vectors);
+  return check_vectors(options_, changes.vectors);
 }
 
 Status Engine::upsert(const Changes& changes, std::uint32_t threads) {

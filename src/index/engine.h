@@ -1,8 +1,8 @@
 // engine.h - the index as its owners see it: Index (front door) and Collection (hall).
 //
 // Three steps of a write stand apart here, so that an owner with a log can put its commit between
-// them: check() and reserve() may fail and show nothing; publish() shows everything and cannot
-// fail. Index calls them in a row, Collection commits to the store before publish().
+// them: check_vectors() and reserve() may fail and show nothing; publish() shows everything and
+// cannot fail. Index calls them in a row, Collection commits to the store before publish().
 //
 // Versions: every publish has a sequence number, and each slot says from which (born) to which
 // (died) it is visible. A search reads the number once at its start and returns what was visible
@@ -103,6 +103,11 @@ Status check_options(const IndexOptions& options) noexcept;
 Status check_search(const IndexOptions& index, VectorView query,
                     const SearchOptions& options) noexcept;
 
+// And of vectors that are to be stored in one: dimension, type and finiteness. Of a matrix, {b} of
+// the message is the bad row.
+Status check_vectors(const IndexOptions& index, VectorView vector) noexcept;
+Status check_vectors(const IndexOptions& index, MatrixView vectors) noexcept;
+
 class Engine {
  public:
   static Result<std::unique_ptr<Engine>> create(const IndexOptions& options, KeyOrder order = {});
@@ -136,10 +141,6 @@ class Engine {
   Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag);
 
   // -- a write, step by step ------------------------------------------------------------------
-
-  // Dimension, type and finiteness. Of a matrix, {b} of the message is the bad row.
-  Status check(VectorView vector) const noexcept;
-  Status check(MatrixView vectors) const noexcept;
 
   // What will be stored for a checked vector, into vector_bytes(scalar, dimension) bytes.
   void store(VectorView vector, std::byte* out) const noexcept;

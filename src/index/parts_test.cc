@@ -59,7 +59,8 @@ TEST(Directory, ErasingAnotherSlotsKeyDoesNothing) {
 }
 
 TEST(Storage, HasStagesAndCopiesWhatItHolds) {
-  EXPECT_EQ(Storage::capacity_for(0), 1024U);
+  EXPECT_EQ(Storage::capacity_for(0), 32U);
+  EXPECT_EQ(Storage::capacity_for(33), 1024U);
   EXPECT_EQ(Storage::capacity_for(1025), 65536U);
   EXPECT_EQ(Storage::capacity_for(65537), 1U << 26);
   EXPECT_EQ(Storage::capacity_for(1ULL << 27), kMaxSlots);

@@ -7,11 +7,19 @@
 namespace skerry {
 namespace {
 
-constexpr std::uint32_t kStages[] = {1U << 10, 1U << 16, 1U << 26, kMaxSlots};
+constexpr std::uint32_t kStages[] = {1U << 5, 1U << 10, 1U << 16, 1U << 26, kMaxSlots};
 
-// Address space for the upper blocks: on average a slot needs little more than one word.
-std::size_t upper_reserve(std::uint32_t capacity, std::uint32_t M) noexcept {
-  return std::size_t{capacity} * 4 + std::size_t{64} * M * kMaxLevel;
+// Words for the upper blocks: of the smallest stage they are counted; on average a slot needs
+// little more than one.
+std::size_t upper_reserve(std::uint32_t capacity, const StorageShape& shape) noexcept {
+  if (capacity > kStages[0]) {
+    return std::size_t{capacity} * 4 + std::size_t{64} * shape.M * kMaxLevel;
+  }
+  std::size_t words = 0;
+  for (Slot slot = 0; slot < capacity; ++slot) {
+    words += Links::upper_words(level_of(shape.seed, slot, shape.M), shape.M);
+  }
+  return words;
 }
 
 }  // namespace
@@ -36,7 +44,7 @@ Result<std::unique_ptr<Storage>> Storage::create(const StorageShape& shape,
   if (status.ok()) status = storage->flags.reserve(n);
   if (status.ok()) status = storage->layer0.reserve(n * 2 * shape.M);
   if (status.ok()) status = storage->upper_offsets.reserve(n);
-  if (status.ok()) status = storage->upper.reserve(upper_reserve(capacity, shape.M));
+  if (status.ok()) status = storage->upper.reserve(upper_reserve(capacity, shape));
   if (!status.ok()) return status;
   return storage;
 }

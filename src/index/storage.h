@@ -2,8 +2,9 @@
 //
 // Address space is reserved for `capacity` slots, memory is committed as they are used. When the
 // capacity is used up, a larger Storage is made, the content copied and the pointer to it switched
-// by the engine; readers that hold the old one finish on it. That happens three times in the life
-// of the largest index (kStages), and keeps 100,000 small ones from reserving the world.
+// by the engine; readers that hold the old one finish on it. That happens four times in the life
+// of the largest index (kStages), and keeps 100,000 small ones from reserving the world: an index
+// of a few vectors is a few pieces of the heap.
 //
 // Threads: see each member. "Writer" is whoever holds the engine's writer lock.
 #pragma once
@@ -30,7 +31,7 @@ struct StorageShape {
 
 class Storage {
  public:
-  // The stage that holds `slots`: 1,024; 65,536; 67,108,864; 2^31 - 1.
+  // The stage that holds `slots`: 32; 1,024; 65,536; 67,108,864; 2^31 - 1.
   static std::uint32_t capacity_for(std::uint64_t slots) noexcept;
 
   static Result<std::unique_ptr<Storage>> create(const StorageShape& shape, std::uint32_t capacity);

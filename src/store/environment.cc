@@ -312,6 +312,15 @@ Result<bool> Transaction::remove(Table table, Bytes key) noexcept {
   return true;
 }
 
+Result<std::uint64_t> Transaction::rows(Table table) const noexcept {
+  const Status touched = touch(table);
+  if (!touched.ok()) return touched;
+  MDB_stat shape = {};
+  const int error = mdb_stat(txn_, tables_[static_cast<std::size_t>(table)], &shape);
+  if (error != 0) return status_of_lmdb(error);
+  return std::uint64_t{shape.ms_entries};
+}
+
 std::uint32_t Transaction::value_bytes_of_page() const noexcept {
   MDB_stat shape = {};
   mdb_env_stat(mdb_txn_env(txn_), &shape);

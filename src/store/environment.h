@@ -120,6 +120,9 @@ class Transaction {
   // Whether there was such a row.
   Result<bool> remove(Table table, Bytes key) noexcept;
 
+  // How many rows the table has. O(1).
+  Result<std::uint64_t> rows(Table table) const noexcept;
+
   // The longest value that takes one page of the store and no more.
   std::uint32_t value_bytes_of_page() const noexcept;
 

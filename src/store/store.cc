@@ -44,6 +44,64 @@ Status read_format(const Transaction& transaction, Format& format) {
   return decode(*bytes, format) ? Status() : damaged("the store's format record is damaged");
 }
 
+// not_found also when the name is that of another id than `id`; 0: any.
+Result<CollectionRecord> find_collection(const Transaction& transaction, std::string_view name,
+                                         std::uint32_t id) {
+  Result<CollectionRecord> record = Reading(transaction).collection(name);
+  if (!record.ok() || id == 0 || record->id == id) return record;
+  return Status(Code::not_found, "the name is another collection's");
+}
+
+Status check_name_is_free(const Transaction& transaction, std::string_view name) {
+  const Status found = Reading(transaction).collection(name).status();
+  if (found.code() == Code::not_found) return Status();
+  return found.ok() ? Status(Code::already_exists, "there is a collection of that name already")
+                    : found;
+}
+
+// A new collection of the record's options, without rows; the record gets its id.
+Status add_collection(Transaction& transaction, std::string_view name, CollectionRecord& record) {
+  Status status = check_name_is_free(transaction, name);
+  Format format;
+  if (status.ok()) status = read_format(transaction, format);
+  if (!status.ok()) return status;
+  if (format.next_collection == ~std::uint32_t{0}) {
+    return Status(Code::storage_full, "the store has given out every collection id");
+  }
+  record.id = format.next_collection++;
+  status = transaction.put(Table::meta, bytes_of("format"), encode(format));
+  if (status.ok()) status = transaction.put(Table::collections, bytes_of(name), encode(record));
+  if (!status.ok()) return status;
+  const IndexOptions& index = record.options.index;
+  Counters counters;
+  counters.shape = {static_cast<std::uint32_t>(vector_bytes(index.scalar, index.dimension)),
+                    transaction.value_bytes_of_page()};
+  return transaction.put(Table::counters, CollectionKey(record.id), encode(counters));
+}
+
+// The rows of a table that are collection `from`'s, once more as those of `to`. Their keys begin
+// with the collection's id and their values do not name it.
+Status copy_rows(Transaction& transaction, Table table, std::uint32_t from, std::uint32_t to) {
+  const CollectionKey source(from);
+  const CollectionKey target(to);
+  // Copied out: what a cursor hands out is good until the next write.
+  std::vector<std::byte> key;
+  std::vector<std::byte> value;
+  Cursor cursor(transaction, table);
+  bool found = cursor.seek(source);
+  for (; found && cursor.starts_with(source); found = cursor.next()) {
+    const Result<Bytes> bytes = cursor.value();
+    if (!bytes.ok()) return bytes.error();
+    value.assign(bytes->begin(), bytes->end());
+    key.assign(cursor.key().begin(), cursor.key().end());
+    const Bytes prefix = target;
+    std::copy(prefix.begin(), prefix.end(), key.begin());
+    const Status status = transaction.put(table, key, value);
+    if (!status.ok()) return status;
+  }
+  return cursor.status();
+}
+
 }  // namespace
 
 // -- Reading --------------------------------------------------------------------------------------
@@ -65,6 +123,24 @@ Result<Counters> Reading::counters(std::uint32_t collection) const {
   const Status status = read_counters(transaction_, collection, counters);
   if (!status.ok()) return status;
   return counters;
+}
+
+Result<bool> Reading::is_there(std::string_view name, std::uint32_t collection) const {
+  const Result<CollectionRecord> record = this->collection(name);
+  if (!record.ok() && record.error().code() != Code::not_found) return record.error();
+  if (record.ok() && record->id == collection) return true;
+  // Renamed or dropped: a collection that is dropped is first marked, and its counters go with the
+  // mark.
+  const CollectionKey key(collection);
+  const Status marked = transaction_.get(Table::dropped, key).status();
+  if (marked.code() != Code::not_found) return marked.ok() ? Result<bool>(false) : marked;
+  const Status counted = transaction_.get(Table::counters, key).status();
+  if (counted.code() == Code::not_found) return false;
+  return counted.ok() ? Result<bool>(true) : counted;
+}
+
+Result<std::uint64_t> Reading::collection_count() const {
+  return transaction_.rows(Table::collections);
 }
 
 Result<bool> Reading::contains(std::uint32_t collection, Key key) const {
@@ -207,13 +283,6 @@ Status Reading::each_change(std::uint32_t collection, std::uint64_t after,
 
 // -- Commit ---------------------------------------------------------------------------------------
 
-Result<bool> Commit::is_named(std::string_view name, std::uint32_t collection) const {
-  const Result<CollectionRecord> record = Reading(transaction_).collection(name);
-  if (record.ok()) return record->id == collection;
-  if (record.error().code() == Code::not_found) return false;
-  return record.error();
-}
-
 Status Commit::turn_to(std::uint32_t collection) {
   collection_ = collection;
   for (current_ = 0; current_ < touched_.size(); ++current_) {
@@ -350,38 +419,32 @@ Status Store::commit(FunctionRef<Status(Commit&)> work) {
 Result<CollectionRecord> Store::create_collection(std::string_view name,
                                                   const CollectionOptions& options) {
   CollectionRecord record{0, options};
-  const Status status = environment_->write([&](Transaction& transaction) -> Status {
-    const Result<CollectionRecord> present = Reading(transaction).collection(name);
-    if (present.ok()) {
-      return Status(Code::already_exists, "there is a collection of that name already");
-    }
-    if (present.error().code() != Code::not_found) return present.error();
-    Format format;
-    Status step = read_format(transaction, format);
-    if (!step.ok()) return step;
-    if (format.next_collection == ~std::uint32_t{0}) {
-      return Status(Code::storage_full, "the store has given out every collection id");
-    }
-    record.id = format.next_collection++;
-    step = transaction.put(Table::meta, bytes_of("format"), encode(format));
-    if (step.ok()) step = transaction.put(Table::collections, bytes_of(name), encode(record));
-    if (step.ok()) {
-      const IndexOptions& index = options.index;
-      Counters counters;
-      counters.shape = {static_cast<std::uint32_t>(vector_bytes(index.scalar, index.dimension)),
-                        transaction.value_bytes_of_page()};
-      step = transaction.put(Table::counters, CollectionKey(record.id), encode(counters));
-    }
-    return step;
-  });
+  const Status status = environment_->write(
+      [&](Transaction& transaction) { return add_collection(transaction, name, record); });
   if (!status.ok()) return status;
   return record;
 }
 
-Result<std::uint32_t> Store::drop_collection(std::string_view name) {
+Status Store::create_collections(std::span<const std::string_view> names,
+                                 const CollectionOptions& options) {
+  return environment_->write([&](Transaction& transaction) -> Status {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      CollectionRecord record{0, options};
+      const Status status = add_collection(transaction, names[i], record);
+      if (status.code() == Code::already_exists) {
+        return Status(Code::already_exists, "name {b}: there is a collection of that name already",
+                      0, i);
+      }
+      if (!status.ok()) return status;
+    }
+    return Status();
+  });
+}
+
+Result<std::uint32_t> Store::drop_collection(std::string_view name, std::uint32_t id) {
   CollectionRecord record;
   const Status status = environment_->write([&](Transaction& transaction) -> Status {
-    const Result<CollectionRecord> present = Reading(transaction).collection(name);
+    const Result<CollectionRecord> present = find_collection(transaction, name, id);
     if (!present.ok()) return present.error();
     record = *present;
     const Result<bool> removed = transaction.remove(Table::collections, bytes_of(name));
@@ -390,6 +453,43 @@ Result<std::uint32_t> Store::drop_collection(std::string_view name) {
   });
   if (!status.ok()) return status;
   return record.id;
+}
+
+Status Store::rename_collection(std::string_view from, std::uint32_t id, std::string_view to) {
+  return environment_->write([&](Transaction& transaction) -> Status {
+    const Result<CollectionRecord> present = find_collection(transaction, from, id);
+    if (!present.ok()) return present.error();
+    if (from == to) return Status();
+    const Status free = check_name_is_free(transaction, to);
+    if (!free.ok()) return free;
+    const Result<bool> removed = transaction.remove(Table::collections, bytes_of(from));
+    if (!removed.ok()) return removed.error();
+    return transaction.put(Table::collections, bytes_of(to), encode(*present));
+  });
+}
+
+Result<CollectionRecord> Store::clone_collection(std::string_view from, std::string_view to) {
+  CollectionRecord record;
+  const Status status = environment_->write([&](Transaction& transaction) -> Status {
+    const Result<CollectionRecord> source = find_collection(transaction, from, 0);
+    if (!source.ok()) return source.error();
+    record = *source;
+    Status step = add_collection(transaction, to, record);
+    if (!step.ok()) return step;
+    Counters counters;
+    step = read_shaped_counters(transaction, source->id, counters);
+    if (!step.ok()) return step;
+    counters.trimmed = counters.sequence;
+    counters.log_entries = 0;
+    step = transaction.put(Table::counters, CollectionKey(record.id), encode(counters));
+    for (const Table table :
+         {Table::vectors, Table::places, Table::payloads, Table::names, Table::names_by_id}) {
+      if (step.ok()) step = copy_rows(transaction, table, source->id, record.id);
+    }
+    return step;
+  });
+  if (!status.ok()) return status;
+  return record;
 }
 
 Status Store::remove_rows(std::uint32_t collection) {

@@ -29,6 +29,11 @@ class Reading {
 
   Result<CollectionRecord> collection(std::string_view name) const;
   Result<Counters> counters(std::uint32_t collection) const;
+  // Whether the collection is there, under this name or, when it was renamed, another: a drop that
+  // has begun says no.
+  Result<bool> is_there(std::string_view name, std::uint32_t collection) const;
+  // How many there are. O(1).
+  Result<std::uint64_t> collection_count() const;
   Result<bool> contains(std::uint32_t collection, Key key) const;
   // Many vectors of a collection are read through its heap: see heap.h.
   Result<HeapReader> heap(std::uint32_t collection) const;
@@ -80,8 +85,10 @@ class Commit {
   Commit(Transaction& transaction, HeapScratch& scratch) noexcept
       : transaction_(transaction), scratch_(scratch) {}
 
-  // Whether the name is (still) this collection's.
-  Result<bool> is_named(std::string_view name, std::uint32_t collection) const;
+  // As Reading says.
+  Result<bool> is_there(std::string_view name, std::uint32_t collection) const {
+    return Reading(transaction_).is_there(name, collection);
+  }
 
   // Turns to a collection; the other calls are about the collection turned to last.
   Status turn_to(std::uint32_t collection);
@@ -150,9 +157,23 @@ class Store {
   Result<CollectionRecord> create_collection(std::string_view name,
                                              const CollectionOptions& options);
 
+  // One for each name, all or none, in one transaction. already_exists: {b} is the place in `names`
+  // of the first that is taken, or that came before.
+  Status create_collections(std::span<const std::string_view> names,
+                            const CollectionOptions& options);
+
   // Takes the name from the collection, which is then gone for every later open; its id is
-  // returned. not_found when there is no such collection.
-  Result<std::uint32_t> drop_collection(std::string_view name);
+  // returned. not_found when there is no such collection, or it has another id than `id` (0: any).
+  Result<std::uint32_t> drop_collection(std::string_view name, std::uint32_t id = 0);
+
+  // Gives the collection another name; its id and its rows stay. not_found as above;
+  // already_exists when `to` is taken.
+  Status rename_collection(std::string_view from, std::uint32_t id, std::string_view to);
+
+  // Makes a collection of the same options and rows: vectors, keys, payloads, as they are in this
+  // one transaction. Its log begins behind them. not_found, already_exists. O(bytes), while other
+  // writers wait; LMDB holds up to 512 MB of dirty pages meanwhile.
+  Result<CollectionRecord> clone_collection(std::string_view from, std::string_view to);
 
   // The second half of a drop, in transactions of bounded size. When it fails, the next open of the
   // store goes on with it.

@@ -7,8 +7,8 @@ import unittest
 
 from cli_case import *
 
-COMMANDS = ("create", "import", "search", "get", "remove", "export", "stats", "verify", "compact",
-            "backup", "restore", "repair", "bench", "demo")
+COMMANDS = ("create", "import", "search", "get", "remove", "rename", "clone", "export", "stats",
+            "verify", "compact", "backup", "restore", "repair", "bench", "demo")
 
 
 class Help(CliCase):
@@ -57,6 +57,31 @@ class Create(CliCase):
         self.run_skerry("create", self.db, "docs", "-d", 0, expect=USAGE)
         self.run_skerry("create", self.db, "docs", "-d", 70000, expect=USAGE)
         self.run_skerry("create", self.db, "docs", "-d", 8, "-M", 1, expect=USAGE)
+
+
+class RenameAndClone(CliCase):
+    def test_a_renamed_collection_is_the_same(self):
+        self.import_rows(20)
+        answer = self.run_json("rename", self.db, "docs", "papers")[0]
+        self.assertEqual(answer, {"collection": "papers", "was": "docs"})
+        self.assertEqual(self.size("papers"), 20)
+        self.run_skerry("stats", self.db, "docs", expect=NOT_FOUND)
+        self.run_skerry("rename", self.db, "docs", "more", expect=NOT_FOUND)
+        self.run_skerry("create", self.db, "docs", "-d", 8)
+        error = self.run_json("rename", self.db, "docs", "papers", expect=USAGE)[0]
+        self.assertIn("already_exists", error["error"])
+        self.run_skerry("rename", self.db, "docs", "", expect=USAGE)
+
+    def test_a_clone_goes_its_own_way(self):
+        self.import_rows(20)
+        answer = self.run_json("clone", self.db, "docs", "copy")[0]
+        self.assertEqual(answer, {"collection": "copy", "from": "docs", "live": 20})
+        self.run_skerry("remove", self.db, "docs", 3)
+        self.assertEqual((self.size("docs"), self.size("copy")), (19, 20))
+        self.assertEqual(self.vector(3, "copy"), row(3))
+        self.run_skerry("verify", self.db)
+        self.run_skerry("clone", self.db, "docs", "copy", expect=USAGE)
+        self.run_skerry("clone", self.db, "absent", "more", expect=NOT_FOUND)
 
 
 class Absent(CliCase):

@@ -89,6 +89,7 @@ DatabaseOptions make_options(testing::Random& random) {
   options.map_bytes = std::uint64_t{1} << (18 + below(random, 8));
   options.threads = 1;
   options.use_images = below(random, 10) != 0;
+  options.warm_collections = static_cast<std::uint32_t>(1 + below(random, 8));
   return options;
 }
 

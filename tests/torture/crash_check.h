@@ -38,6 +38,7 @@ class Check {
     Result<std::vector<std::string>> names = opened->list();
     if (!names.ok()) return wrong("list: %s", names.status().message().c_str());
     std::set<std::string> left(names->begin(), names->end());
+    for (std::size_t c = 0; c < kLasting && !words_.any(); ++c) finish_moves(*opened, c, left);
     for (std::size_t c = 0; c < kCollections && !words_.any(); ++c) {
       const std::uint64_t life = life_of(c, left.erase(collection_name(c)) != 0);
       findings_.lives[c] = life;
@@ -114,6 +115,21 @@ class Check {
       if (!is_image && !known.contains(name)) wrong("%s was left behind", name.c_str());
     }
     return !words_.any();
+  }
+
+  // A collection that is called otherwise goes back to its name. A clone is whole, and dropped.
+  void finish_moves(Database& database, std::size_t c, std::set<std::string>& left) {
+    if (left.erase(moved_name(c)) != 0) {
+      const Status moved = database.rename(moved_name(c), collection_name(c));
+      if (!moved.ok()) return static_cast<void>(wrong("rename: %s", moved.message().c_str()));
+      left.insert(collection_name(c));
+    }
+    if (left.erase(clone_name(c)) == 0) return;
+    const Result<Collection> clone = database.open_collection(clone_name(c));
+    const Status verified = clone.ok() ? clone->verify().status() : clone.status();
+    if (!verified.ok()) return static_cast<void>(wrong("clone: %s", verified.message().c_str()));
+    const Status dropped = database.drop(clone_name(c));
+    if (!dropped.ok()) wrong("drop of a clone: %s", dropped.message().c_str());
   }
 
   // Which life has the collection, when it is listed or not? 0: none.

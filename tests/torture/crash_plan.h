@@ -47,6 +47,8 @@ enum class Act : std::uint8_t {
   backup,
   checkpoint,
   save_image,
+  rename,
+  clone,
   sync,
   close,
 };
@@ -65,6 +67,14 @@ struct Record {
 
 inline std::string collection_name(std::size_t collection) {
   return "collection " + std::to_string(collection);
+}
+
+// What it is called for a moment now and then, and what a copy of it is called until it is dropped.
+inline std::string moved_name(std::size_t collection) {
+  return "moved " + std::to_string(collection);
+}
+inline std::string clone_name(std::size_t collection) {
+  return "clone " + std::to_string(collection);
 }
 
 inline CollectionOptions collection_options(std::size_t collection, std::uint64_t life) {

@@ -240,6 +240,20 @@ class Worker {
         record.collection = static_cast<std::uint8_t>(testing::below(random, kLasting));
         Collection collection = *place(record.collection).collection;
         good = act(record, "save_image", [&](const Record&) { return collection.save_image(); });
+      } else if (dice < 78) {
+        record.act = Act::rename;
+        const std::size_t c = testing::below(random, kLasting);
+        good = act(record, "rename", [&](const Record&) {
+          const Status there = database_->rename(collection_name(c), moved_name(c));
+          return there.ok() ? database_->rename(moved_name(c), collection_name(c)) : there;
+        });
+      } else if (dice < 86) {
+        record.act = Act::clone;
+        const std::size_t c = testing::below(random, kLasting);
+        good = act(record, "clone", [&](const Record&) {
+          const Status made = database_->clone(collection_name(c), clone_name(c)).status();
+          return made.ok() ? database_->drop(clone_name(c)) : made;
+        });
       } else {
         good = act(record, "sync", [&](const Record&) { return database_->sync(); });
       }
