@@ -169,12 +169,20 @@ class SurveyTest : public ::testing::Test {
     return places;
   }
 
+  // The leaf that the main table is.
+  std::size_t main_page() const {
+    return number_at<std::uint64_t>(bytes_, last_ % 2 * kPage + 16 + 24 + 48 + 40) * kPage;
+  }
+
   // The first page of a table's tree: where its record in the main table says it is.
   std::size_t root_of(const std::string& table) const {
-    for (std::size_t at = bytes_.find(table); at != std::string::npos;
-         at = bytes_.find(table, at + 1)) {
-      const auto page = number_at<std::uint64_t>(bytes_, at + table.size() + 40);
-      if (page < bytes_.size() / kPage && is_in_use(page)) return page * kPage;
+    const std::size_t page = main_page();
+    const auto lower = number_at<std::uint16_t>(bytes_, page + 12);
+    for (std::size_t at = 16; at < lower; at += 2) {
+      const std::size_t node = page + number_at<std::uint16_t>(bytes_, page + at);
+      if (bytes_.compare(node + 8, table.size(), table) == 0) {
+        return number_at<std::uint64_t>(bytes_, node + 8 + table.size() + 40) * kPage;
+      }
     }
     ADD_FAILURE() << "no table " << table;
     return 0;
@@ -221,8 +229,7 @@ TEST_F(SurveyTest, AnOpeningSeesTheMainTableAndThoseThatAreNamed) {
   }
   // Of the main table, a flag that makes a table one of another kind.
   std::string bent = bytes_;
-  const auto main = number_at<std::uint64_t>(bytes_, last_ % 2 * kPage + 16 + 24 + 48 + 40) * kPage;
-  bent[main + 10] = '\x7f';
+  bent[main_page() + 10] = '\x7f';
   write_bytes(path_, bent);
   EXPECT_EQ(opening_of(path_).status().code(), Code::corruption);
 }
