@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "durable_store.h"
 #include "measure.h"
+#include "must.h"
 #include "skerry/database.h"
 #include "stop.h"
 
@@ -23,15 +24,6 @@ namespace skerry::bench {
 namespace {
 
 constexpr std::size_t kBytesMax = 128 << 20;  // of vectors
-
-void check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error("skerry: " + status.message());
-}
-template <class T>
-T must(Result<T> result) {
-  check(result.status());
-  return std::move(*result);
-}
 
 // A database that is filled and changed, in commits of `batch`.
 class Subject {

@@ -9,14 +9,9 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "must.h"
+
 namespace skerry::bench {
-namespace {
-
-void check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error("skerry: " + status.message());
-}
-
-}  // namespace
 
 std::string_view name_of(Durability durability) noexcept {
   switch (durability) {

@@ -29,6 +29,7 @@
 #include "generate.h"
 #include "measure.h"
 #include "meter.h"
+#include "must.h"
 #include "skerry/database.h"
 #include "skerry/version.h"
 #include "stop.h"
@@ -39,15 +40,6 @@ namespace {
 constexpr std::size_t kBlockRows = 20'000;
 constexpr std::size_t kSample = 1000;  // searches of a kind, drops of a kind
 constexpr const char* kLarge = "large";
-
-void check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error("skerry: " + status.message());
-}
-template <class T>
-T must(Result<T> result) {
-  check(result.status());
-  return std::move(*result);
-}
 
 Database open(const std::filesystem::path& folder, Durability durability) {
   return must(Database::open(folder, {.durability = durability}));

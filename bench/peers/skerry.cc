@@ -5,15 +5,12 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "must.h"
 #include "peer.h"
 #include "skerry/index.h"
 
 namespace skerry::bench {
 namespace {
-
-void check(const Status& status) {
-  if (!status.ok()) throw std::runtime_error("skerry: " + status.message());
-}
 
 // Vectors in the storage's own type, so that a user's bytes are bytes here as well. Empty for
 // floats, which are used where they lie.
