@@ -6,21 +6,13 @@
 #include <numeric>
 #include <random>
 
-#include "generate.h"
+#include "small_set.h"
 
 namespace skerry::bench {
 namespace {
 
-Dataset small_set() {
-  ClusterSet clusters;
-  clusters.dimension = 17;
-  clusters.latent = 6;
-  clusters.clusters = 9;
-  Dataset set;
-  set.metric = Metric::l2;
-  set.base = generate(clusters, Stream::base, 900, 1);
-  set.queries = generate(clusters, Stream::queries, 15, 1);
-  return set;
+Dataset test_set() {
+  return small_set({.dimension = 17, .latent = 6, .clusters = 9}, 900, 15);
 }
 
 // Distances and not rows: of neighbours at one distance any will do.
@@ -44,7 +36,7 @@ void expect_exact(const Dataset& set, const Truth& truth, const std::vector<std:
 }
 
 TEST(LiveTruth, IsThatOfBruteForceWhateverComesAndGoes) {
-  const Dataset set = small_set();
+  const Dataset set = test_set();
   for (const std::uint32_t seed : {1u, 2u, 3u}) {
     std::mt19937 random(seed);
     LiveTruth truth(set, 10, 1);
@@ -68,7 +60,7 @@ TEST(LiveTruth, IsThatOfBruteForceWhateverComesAndGoes) {
 }
 
 TEST(LiveTruth, AFewChangesTouchNoOtherRows) {
-  const Dataset set = small_set();
+  const Dataset set = test_set();
   LiveTruth truth(set, 10, 1);
   std::vector<std::uint32_t> live(450);
   std::iota(live.begin(), live.end(), 0u);
@@ -81,7 +73,7 @@ TEST(LiveTruth, AFewChangesTouchNoOtherRows) {
 }
 
 TEST(LiveTruth, OfNothingIsNothing) {
-  const Dataset set = small_set();
+  const Dataset set = test_set();
   LiveTruth truth(set, 10, 1);
   EXPECT_EQ(truth.among({}).depth, 0u);
   EXPECT_EQ(truth.among({3, 4}).depth, 2u);

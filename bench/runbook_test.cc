@@ -10,8 +10,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "generate.h"
 #include "player.h"
+#include "small_set.h"
 
 namespace skerry::bench {
 namespace {
@@ -52,16 +52,8 @@ class RunbookTest : public testing::Test {
   const std::string path_;
 };
 
-Dataset small_set() {
-  ClusterSet clusters;
-  clusters.dimension = 12;
-  clusters.latent = 4;
-  clusters.clusters = 8;
-  Dataset set;
-  set.metric = Metric::l2;
-  set.base = generate(clusters, Stream::base, 400, 1);
-  set.queries = generate(clusters, Stream::queries, 5, 1);
-  return set;
+Dataset test_set() {
+  return small_set({.dimension = 12, .latent = 4, .clusters = 8}, 400, 5);
 }
 
 TEST_F(RunbookTest, SaysWhatHappensWithRepetitionsWrittenOut) {
@@ -144,7 +136,7 @@ TEST_F(RunbookTest, WhatASetCannotGiveIsSaidBeforeAnythingIsDone) {
 // Every runbook that ships, on a small set: what the player says is consistent, and no row is in
 // two places.
 TEST(Runbooks, ThatShipArePlayedToTheirEnds) {
-  const Dataset set = small_set();
+  const Dataset set = test_set();
   std::size_t count = 0;
   for (const auto& file : fs::directory_iterator(SKERRY_RUNBOOKS)) {
     SCOPED_TRACE(file.path().string());
@@ -182,7 +174,7 @@ TEST(Runbooks, ThatShipArePlayedToTheirEnds) {
 
 class PlayerTest : public RunbookTest {
  protected:
-  const Dataset set_ = small_set();
+  const Dataset set_ = test_set();
 };
 
 TEST_F(PlayerTest, WhatReplacesWasNotLiveAndTheKeyStays) {
