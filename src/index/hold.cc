@@ -198,7 +198,7 @@ Slot Engine::shelter(Slot slot) noexcept {
   return kNoSlot;
 }
 
-// The same where `holder` must be an elder. True when it is done, or was.
+// take_in() by an elder, if `holder` is one. True when it holds the node now.
 bool Engine::hold_by(Slot holder, Slot slot, std::uint32_t spared) noexcept {
   if (holder == slot || leads_nowhere(holder) || !is_elder(holder, slot)) return false;
   return links_to(holder, slot) || take_in(holder, slot, spared);
