@@ -4,7 +4,7 @@
 // from which size on inserting pays, and how large a batch may grow before rebuilding wins again.
 // So at each size, for each library: the whole index one by one, the whole index as one batch, and
 // then a batch of new vectors on top of it, one by one and as one batch. The libraries take turns
-// at each size.
+// at each size. With several threads also by as many writers at once, each with calls of its own.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -51,6 +51,14 @@ Cost insert_batch(Peer& peer, std::size_t first, std::size_t count, unsigned thr
   check_stop();
   const Stopwatch watch;
   peer.add(first, count, threads);
+  return {watch.wall(), watch.cpu(), 0, 0};
+}
+
+// Each row by a call of its own, from so many threads at once.
+Cost insert_beside(Peer& peer, std::size_t count, unsigned threads) {
+  check_stop();
+  const Stopwatch watch;
+  peer.add_each(0, count, threads);
   return {watch.wall(), watch.cpu(), 0, 0};
 }
 
@@ -113,6 +121,10 @@ AtSize measure_size(const Settings& settings, const PeerKind& kind, const Datase
     peer = nullptr;  // its memory first
     peer = kind.make(set, graph);
     tell_build("batch", insert_batch(*peer, 0, n, threads), threads);
+    if (threads == 1) continue;  // one_by_one
+    peer = nullptr;
+    peer = kind.make(set, graph);
+    tell_build("writers", insert_beside(*peer, n, threads), threads);
   }
   return at;
 }

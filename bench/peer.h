@@ -45,6 +45,12 @@ class Peer {
   // and below.
   virtual void add(std::size_t first, std::size_t count, unsigned threads) = 0;
 
+  // The same, each row by a call of its own from one of the threads: many writers at once. Where
+  // add() is nothing else it is this.
+  virtual void add_each(std::size_t first, std::size_t count, unsigned threads) {
+    add(first, count, threads);
+  }
+
   // Puts another row under a present key. False: the library cannot.
   virtual bool update(Key key, std::size_t row) = 0;
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "must.h"
+#include "parallel.h"
 #include "peer.h"
 #include "skerry/index.h"
 
@@ -61,6 +62,12 @@ class SkerryPeer final : public Peer {
     if (count == 1) return check(index_->insert(keys_[first], base_.row(first)));
     const MatrixView rows(base_.row(first).data(), scalar_, count, base_.dimension());
     check(index_->insert(std::span(keys_).subspan(first, count), rows, {.threads = threads}));
+  }
+
+  void add_each(std::size_t first, std::size_t count, unsigned threads) override {
+    parallel_for(count, threads, "skerry", [&](std::size_t i, unsigned) {
+      check(index_->insert(keys_[first + i], base_.row(first + i)));
+    });
   }
 
   bool update(Key key, std::size_t row) override {

@@ -11,6 +11,7 @@
 
 #include "base/epoch.h"
 #include "base/fork.h"
+#include "base/workers.h"
 #include "db/calls.h"
 #include "db/database_state.h"
 #include "db/folder_lock.h"
@@ -261,6 +262,7 @@ void CollectionState::admit(Request& request) noexcept {
     request.status = view_.load(std::memory_order_relaxed) == nullptr ? wake_or_close() : Status();
     if (request.status.ok()) {
       view().book.reclaim();
+      steps_.reserve(admitted_ + 1);
       if (request.kind != Request::Kind::remove) request.status = engine().reserve(request.rows());
     }
   } catch (const std::bad_alloc&) {
@@ -389,19 +391,33 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
   return sequence.status();
 }
 
-void CollectionState::publish(Request& request) noexcept {
+// All of the group that is ours and stands in the store is shown at once, linked by as many threads
+// as wait for it. But a name that is removed is forgotten before it may come again.
+void CollectionState::publish(std::span<Request* const> group) noexcept {
   const std::lock_guard lock(view_mutex_);
-  --admitted_;
-  if (request.kind != Request::Kind::remove) reserved_ -= request.rows();
-  if (request.sequence == 0) return;
-  for (KeyRecordPtr& record : request.fresh) view().book.add(std::move(record));
-  const bool removal = request.kind == Request::Kind::remove;
-  engine().publish({request.numbers(), request.vectors, removal}, request.sequence,
-                   request.threads);
-  if (removal) {
-    for (const Key id : request.ids) view().book.remove(id);
+  steps_.clear();
+  std::uint32_t threads = 0;
+  const auto show = [&] {
+    if (!steps_.empty()) engine().publish(steps_, std::min(threads, core_count()));
+    steps_.clear();
+    threads = 0;
+  };
+  for (Request* request : group) {
+    if (!request->admitted || request->collection != this) continue;
+    request->admitted = false;
+    --admitted_;
+    const bool removal = request->kind == Request::Kind::remove;
+    if (!removal) reserved_ -= request->rows();
+    if (request->sequence == 0) continue;
+    for (KeyRecordPtr& record : request->fresh) view().book.add(std::move(record));
+    steps_.push_back({{request->numbers(), request->vectors, removal}, request->sequence});
+    threads += request->threads == 0 ? core_count() : request->threads;
+    log_entries_.fetch_add(request->numbers().size(), std::memory_order_relaxed);
+    if (!removal || request->ids.empty()) continue;
+    show();
+    for (const Key id : request->ids) view().book.remove(id);
   }
-  log_entries_.fetch_add(request.numbers().size(), std::memory_order_relaxed);
+  show();
 }
 
 // -- reading --------------------------------------------------------------------------------------

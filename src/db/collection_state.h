@@ -137,8 +137,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   // The request's rows. An error of the request alone goes into its status; what is returned is
   // an error of the store. `alone`: no earlier request of this commit is of this collection.
   Status write_rows(store::Commit& commit, Request& request, bool alone);
-  // What was committed becomes visible.
-  void publish(Request& request) noexcept;
+  // What was committed of the group's requests that are ours becomes visible.
+  void publish(std::span<Request* const> group) noexcept;
   // The memory of a request that will not be published.
   void give_up(Request& request) noexcept;
   // No write is accepted from now on; reading goes on.
@@ -296,7 +296,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   };
   mutable std::atomic<std::uint64_t> caught_up_{0};  // counter_.others() that the view holds
   std::uint64_t reserved_ = 0;                       // upserts of the leader's group
-  std::uint64_t admitted_ = 0;                       // its requests
+  std::vector<Step> steps_;     // of the leader, who publishes; has room for all
+  std::uint64_t admitted_ = 0;  // its requests
   // Since put_away() last asked; set by whoever reads. Racy by design: a mark that is
   // lost, or set late, costs making an index again.
   mutable std::atomic<bool> used_{false};

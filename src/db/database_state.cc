@@ -645,11 +645,10 @@ void DatabaseState::finish(std::span<Request* const> group, Status status) noexc
   for (Request* request : group) {
     if (!request->admitted) continue;
     if (!status.ok()) request->status = status;
-    if (request->status.ok()) {
-      request->collection->publish(*request);
-    } else {
-      request->collection->give_up(*request);
-    }
+    if (!request->status.ok()) request->collection->give_up(*request);
+  }
+  for (Request* request : group) {
+    if (request->admitted) request->collection->publish(group);
   }
   for (Request* request : group) request->collection->end_publish();
 }

@@ -156,8 +156,9 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
   if (counters.sequence > engine.sequence()) {
     const MatrixView rows(vectors.data(), options_.index.scalar, upserts.size(),
                           options_.index.dimension);
-    engine.publish({upserts, rows, false}, removals, counters.sequence,
-                   database_->options().threads, linking);
+    const Step steps[] = {{{upserts, rows, false}, counters.sequence},
+                          {{removals, {}, true}, counters.sequence}};
+    engine.publish(steps, database_->options().threads, linking);
     if (options_.byte_keys) {
       for (const Key id : removals) view.book.remove(id);
     }

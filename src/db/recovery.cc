@@ -65,7 +65,7 @@ class Rows {
     const Status status = engine.reserve(keys_.size(), linking);
     if (!status.ok()) return status;
     const MatrixView vectors(data_.data(), scalar_, keys_.size(), dimension_);
-    engine.publish({keys_, vectors, false}, {}, sequence, threads, linking);
+    engine.publish({{keys_, vectors, false}, sequence}, threads, linking);
     next_ = keys_.back() + 1;
     keys_.clear();
     data_.clear();
@@ -317,7 +317,7 @@ Status CollectionState::replay(View& view, const std::vector<Key>& keys,
     }
     if (!status.ok()) return status;
     if (!removals.empty()) {
-      view.engine->publish({}, removals, reached, threads, Linking::later);
+      view.engine->publish({{removals, {}, true}, reached}, threads, Linking::later);
       removals.clear();
     }
   }
@@ -372,7 +372,7 @@ Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached) c
     show(done);
   }
   if (view->engine->sequence() < counters.sequence) {
-    view->engine->publish({{}, {}, true}, counters.sequence);
+    view->engine->publish({{{}, {}, true}, counters.sequence});
   }
   reached = counters.sequence;
   return view;

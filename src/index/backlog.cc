@@ -60,11 +60,11 @@ bool Engine::has_backlog_locked() const noexcept {
 }
 
 bool Engine::has_backlog() const noexcept {
-  const std::lock_guard lock(write_mutex_);
+  const WriterLock lock(write_mutex_);
   return has_backlog_locked();
 }
 
-void Engine::work_off(std::uint64_t steps, std::uint32_t threads) noexcept {
+void Engine::work_off(std::uint64_t steps, std::uint32_t threads, LinkScratch& scratch) noexcept {
   Storage& storage = writable();
   const bool had_graph = graph_.load(std::memory_order_relaxed);
   const Slot until = had_graph ? backlog_until_.load(std::memory_order_relaxed)
@@ -80,7 +80,7 @@ void Engine::work_off(std::uint64_t steps, std::uint32_t threads) noexcept {
       if (is_live && (storage.flags[next] & kLinked) == 0) slots[count++] = next;
     }
     if (!had_graph) linked_until_.store(next, std::memory_order_relaxed);
-    link_slots(std::span<const Slot>(slots, count), threads);
+    link_slots(std::span<const Slot>(slots, count), threads, scratch);
     // Searches walk to who is below it.
     linked_until_.store(next, std::memory_order_release);
     steps -= count;
@@ -92,17 +92,19 @@ void Engine::work_off(std::uint64_t steps, std::uint32_t threads) noexcept {
     const Slot slot = leaving_.head;
     leaving_.head = storage.states[slot].link.load(std::memory_order_relaxed);
     if (--leaving_.count == 0) leaving_.tail = kNoSlot;
+    const std::lock_guard lock(link_mutex_);
     erase_from_graph(slot);
   }
-  if (erased != 0 && dead_linked_ != 0) sweep(erased);
+  sweep(erased);
 }
 
 void Engine::work_off_backlog(std::uint32_t threads, FunctionRef<bool()> step) noexcept {
   for (;;) {
     {
-      const std::lock_guard lock(write_mutex_);
+      WriterLock lock(write_mutex_);
+      be_alone(lock);
       if (read_only_ || !has_backlog_locked()) return;
-      work_off(kStepsAtOnce, threads);
+      work_off(kStepsAtOnce, threads, own_scratch_);
       reclaim();
     }
     if (!step()) return;

@@ -51,8 +51,10 @@ class Subject {
     }
     for (const Key key : removals) model.erase(key);
     ASSERT_TRUE(engine->reserve(keys.size(), linking).ok());
-    engine->publish({keys, MatrixView(rows, kDimension), false}, removals, engine->sequence() + 1,
-                    threads, linking);
+    const std::uint64_t sequence = engine->sequence() + 1;
+    const Step steps[] = {{{keys, MatrixView(rows, kDimension), false}, sequence},
+                          {{removals, {}, true}, sequence}};
+    engine->publish(steps, threads, linking);
   }
   void publish_range(Key first, Key limit, Linking linking) {
     std::vector<Key> keys;

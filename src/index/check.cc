@@ -28,7 +28,8 @@ Status broken(const char* what, std::uint64_t slot) {
 
 Result<CheckReport> Engine::check_invariants() const {
   if (Status status = verify_rows([] { return true; }); !status.ok()) return status;
-  std::lock_guard lock(write_mutex_);
+  WriterLock lock(write_mutex_);
+  be_alone(lock);
   EpochGuard guard;
   const Storage& storage = writable();
   const Links links = storage.links();

@@ -190,37 +190,47 @@ void Engine::store(VectorView vector, std::byte* out) const noexcept {
 }
 
 Status Engine::reserve(std::size_t upserts, Linking linking) {
-  std::lock_guard lock(write_mutex_);
-  return reserve_locked(upserts, linking);
+  WriterLock lock(write_mutex_);
+  be_alone(lock);
+  return reserve_locked(upserts, linking, own_scratch_);
 }
 
 void Engine::release(std::size_t upserts) noexcept {
-  std::lock_guard lock(write_mutex_);
+  const WriterLock lock(write_mutex_);
   SKERRY_ASSERT(upserts <= reserved_);
   reserved_ -= upserts;
 }
 
-// What is linked later takes slots that were never used, so the free ones do not count for it.
-Status Engine::reserve_locked(std::size_t upserts, Linking linking) {
+// How many slots there must be for `upserts` more. What is linked later takes slots that were never
+// used, so the free ones do not count for it.
+std::uint64_t Engine::slots_for(std::size_t upserts, Linking linking) const noexcept {
+  const std::uint64_t wanted = reserved_ + upserts;
+  const std::uint64_t free = keeps_rows_ || linking == Linking::later ? 0 : free_slots_.count;
+  return writable().used.load(std::memory_order_relaxed) + (wanted > free ? wanted - free : 0);
+}
+
+// Alone, or when the storage has the capacity.
+Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch) {
   if (read_only_) return Status(Code::read_only, "the index was opened for reading only");
   reclaim();
   Storage* storage = storage_.load(std::memory_order_relaxed);
-  const std::uint64_t used = storage->used.load(std::memory_order_relaxed);
   const std::uint64_t wanted = reserved_ + upserts;
-  const std::uint64_t free = keeps_rows_ || linking == Linking::later ? 0 : free_slots_.count;
-  const std::uint64_t fresh = wanted > free ? wanted - free : 0;
-  const std::uint64_t slots = used + fresh;
+  const std::uint64_t slots = slots_for(upserts, linking);
   if (slots > kMaxSlots) {
     return Status(Code::out_of_memory, "an index holds at most 2147483647 vectors");
   }
   const auto target = static_cast<std::uint32_t>(slots);
 
-  Status status = fresh_.reserve(upserts);
-  if (status.ok()) status = reserve_link_scratch(link_scratch_, target);
-  if (status.ok()) status = reserve_rescue(target);
+  Status status = scratch.fresh.reserve(wanted);
+  if (status.ok()) status = reserve_link_scratch(scratch, target);
   if (!status.ok()) return status;
 
+  const std::lock_guard linking_stops(link_mutex_);
+  status = reserve_rescue(target);
+  if (status.ok()) status = reserve_list_scratch(repair_);
+  if (!status.ok()) return status;
   if (target > storage->capacity) {
+    SKERRY_ASSERT(active_ == 0);
     try {
       old_storages_.reserve(old_storages_.size() + 1);
     } catch (const std::bad_alloc&) {
@@ -248,42 +258,47 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking) {
 
 // -- publishing -----------------------------------------------------------------------------------
 
-std::uint64_t Engine::publish(const Changes& changes, std::uint64_t sequence,
-                              std::uint32_t threads) noexcept {
-  std::lock_guard lock(write_mutex_);
-  return publish_locked(changes, sequence, threads);
+void Engine::publish(std::span<const Step> steps, std::uint32_t threads, Linking linking) noexcept {
+  WriterLock lock(write_mutex_);
+  be_alone(lock);
+  publish_locked(steps, threads, linking, own_scratch_);
 }
 
-void Engine::publish(const Changes& upserts, std::span<const Key> removals, std::uint64_t sequence,
-                     std::uint32_t threads, Linking linking) noexcept {
-  std::lock_guard lock(write_mutex_);
-  SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed) && !upserts.removal);
-  reclaim();
-  SlotList replaced;
-  SlotList removed;
-  if (!upserts.keys.empty()) make_slots(upserts, sequence, threads, linking, replaced);
-  end_slots(removals, sequence, removed);
-  show(sequence, removed);
-  settle(replaced, linking);
-  settle(removed, linking);
-}
-
-std::uint64_t Engine::publish_locked(const Changes& changes, std::uint64_t sequence,
-                                     std::uint32_t threads) noexcept {
-  SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed));
+// Alone. Returns how many removals met a live key.
+std::uint64_t Engine::publish_locked(std::span<const Step> steps, std::uint32_t threads,
+                                     Linking linking, LinkScratch& scratch) noexcept {
+  SKERRY_ASSERT(!steps.empty() &&
+                steps.front().sequence > visible_.load(std::memory_order_relaxed));
   reclaim();
   SlotList departed;
-  if (changes.removal) {
-    end_slots(changes.keys, sequence, departed);
-    const std::uint64_t removed = departed.count;
-    show(sequence, departed);
-    settle(departed, Linking::now);
-    return removed;
+  std::uint64_t removed = 0;
+  std::size_t made = 0;
+  const Slot first_unused = writable().used.load(std::memory_order_relaxed);
+  for (const Step& step : steps) {
+    if (step.changes.removal) {
+      removed += end_slots(step.changes.keys, step.sequence, departed);
+    } else {
+      make_slots(step.changes, step.sequence, linking, departed,
+                 std::span(scratch.fresh.data() + made, step.changes.keys.size()));
+      made += step.changes.keys.size();
+    }
   }
-  make_slots(changes, sequence, threads, Linking::now, departed);
-  show(sequence, {});
-  settle(departed, Linking::now);
-  return 0;
+  if (made != 0) {
+    if (!linking_ && live_.load(std::memory_order_relaxed) > options_.flat_below) linking_ = true;
+    if (linking_ && linking == Linking::later) {
+      join_backlog(first_unused);
+    } else if (linking_) {
+      link_slots(std::span<const Slot>(scratch.fresh.data(), made), threads, scratch);
+      // A small collection that has just outgrown its scan is linked some nodes at a time, so that
+      // no single insert pays for all. One behind a graph is looked after by its owner, and ends
+      // anyway.
+      work_off(graph_.load(std::memory_order_relaxed) ? made : std::uint64_t{made} * 8, threads,
+               scratch);
+    }
+  }
+  show(steps.back().sequence, departed);
+  settle(departed, linking);
+  return removed;
 }
 
 Slot Engine::take_slot(Linking linking) noexcept {
@@ -300,12 +315,19 @@ Slot Engine::take_slot(Linking linking) noexcept {
   return slot;
 }
 
-void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uint32_t threads,
-                        Linking linking, SlotList& departed) noexcept {
+// Who was visible to nobody yet.
+bool Engine::is_unseen(Slot slot) const noexcept {
+  return writable().states[slot].born.load(std::memory_order_relaxed) >
+         visible_.load(std::memory_order_relaxed);
+}
+
+// Into `fresh` go the slots, which are not linked.
+void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking linking,
+                        SlotList& departed, std::span<Slot> fresh) noexcept {
   const std::size_t count = changes.keys.size();
-  SKERRY_ASSERT(count <= reserved_ && count <= fresh_.size());
+  SKERRY_ASSERT(!changes.removal && count <= reserved_);
   Storage& storage = writable();
-  const Slot first_unused = storage.used.load(std::memory_order_relaxed);
+  const std::unique_lock keeping = lock_for_snapshot();
   std::uint64_t added = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Slot slot = take_slot(linking);
@@ -321,14 +343,13 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uin
     const Key key = changes.keys[i];
     const Slot old = newest(key);
     Slot before = kNoSlot;
+    if (old != kNoSlot) {
+      // A version that nobody has seen is no version: readers go on to the one before it.
+      before = is_unseen(old) ? storage.states[old].link.load(std::memory_order_relaxed) : old;
+    }
     if (old != kNoSlot && !storage.states[old].is_dead()) {
-      SlotState& previous = storage.states[old];
-      // A version of this very batch was never seen: readers go on to the one before it.
-      before = previous.born.load(std::memory_order_relaxed) == sequence
-                   ? previous.link.load(std::memory_order_relaxed)
-                   : old;
       change(old);
-      previous.died.store(sequence, std::memory_order_release);
+      storage.states[old].died.store(sequence, std::memory_order_release);
       push(departed, old, storage);
     } else {
       ++added;
@@ -339,39 +360,48 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uin
     state.in_links = 0;
     state.born.store(sequence, std::memory_order_release);
     directory_.put(key, slot, storage.states.data());
-    fresh_[i] = slot;
+    fresh[i] = slot;
   }
   reserved_ -= count;
-  const std::uint64_t live = live_.load(std::memory_order_relaxed) + added;
-  live_.store(live, std::memory_order_release);
-
-  if (!linking_ && live > options_.flat_below) linking_ = true;
-  if (!linking_) return;
-  if (linking == Linking::later) return join_backlog(first_unused);
-  link_slots(std::span<const Slot>(fresh_.data(), count), threads);
-  // A small collection that has just outgrown its scan is linked some nodes at a time, so that no
-  // single insert pays for all. One behind a graph is looked after by its owner, and ends anyway.
-  work_off(graph_.load(std::memory_order_relaxed) ? count : std::uint64_t{count} * 8, threads);
+  live_.fetch_add(added, std::memory_order_release);
 }
 
-void Engine::end_slots(std::span<const Key> removals, std::uint64_t sequence,
-                       SlotList& departed) noexcept {
+// Returns how many keys were live.
+std::uint64_t Engine::end_slots(std::span<const Key> removals, std::uint64_t sequence,
+                                SlotList& departed) noexcept {
   Storage& storage = writable();
+  const std::unique_lock keeping = lock_for_snapshot();
+  std::uint64_t ended = 0;
   for (const Key key : removals) {
     const Slot slot = newest(key);
     if (slot == kNoSlot || storage.states[slot].is_dead()) continue;
+    // Of a version that nobody has seen the directory forgets at once: it names the one before it
+    // again, which readers still see, or none.
+    if (is_unseen(slot)) {
+      const Slot before = storage.states[slot].link.load(std::memory_order_relaxed);
+      if (before != kNoSlot) {
+        directory_.put(key, before, storage.states.data());
+      } else {
+        directory_.erase(key, slot, storage.states.data());
+      }
+    }
     change(slot);
     storage.states[slot].died.store(sequence, std::memory_order_release);
     push(departed, slot, storage);
+    ++ended;
   }
-  live_.fetch_sub(departed.count, std::memory_order_release);
+  live_.fetch_sub(ended, std::memory_order_release);
+  return ended;
 }
 
-// One store makes all of it visible; then the directory forgets the removed keys.
-void Engine::show(std::uint64_t sequence, const SlotList& removed) noexcept {
+// One store makes all of it visible; then the directory forgets the keys that it still finds there.
+void Engine::show(std::uint64_t sequence, const SlotList& departed) noexcept {
   Storage& storage = writable();
+  SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed));
   visible_.store(sequence, std::memory_order_release);
-  for (Slot slot = removed.head; slot != kNoSlot;) {
+  tombstones_.fetch_add(departed.count, std::memory_order_relaxed);
+  Slot slot = departed.head;
+  for (std::uint64_t i = 0; i < departed.count; ++i) {
     const SlotState& state = storage.states[slot];
     directory_.erase(state.key.load(std::memory_order_relaxed), slot, storage.states.data());
     slot = state.link.load(std::memory_order_relaxed);
@@ -379,87 +409,38 @@ void Engine::show(std::uint64_t sequence, const SlotList& removed) noexcept {
 }
 
 // The departed are invisible now: take them out of the graph, or let them wait for that, and let
-// their slots go.
-void Engine::settle(SlotList& departed, Linking linking) noexcept {
-  Storage& storage = writable();
-  tombstones_.fetch_add(departed.count, std::memory_order_relaxed);
-  const std::uint64_t count = departed.count;
-  if (count != 0 && linking_ && live_.load(std::memory_order_relaxed) == 0) {
-    for (Slot slot = departed.head; slot != kNoSlot;) {
-      const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
-      if ((storage.flags[slot] & kLinked) == 0) push(retired_, slot, storage);
-      slot = next;
-    }
-    drop_graph();
+// their slots go. Alone.
+void Engine::settle(const SlotList& departed, Linking linking) noexcept {
+  if (linking_ && live_.load(std::memory_order_relaxed) == 0) {
+    const std::lock_guard lock(link_mutex_);
+    drop_graph(departed);
   } else {
-    for (Slot slot = departed.head; slot != kNoSlot;) {
-      const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
-      if ((storage.flags[slot] & kLinked) == 0) {
-        push(retired_, slot, storage);
-      } else if (linking == Linking::later) {
-        push(leaving_, slot, storage);
-      } else {
-        erase_from_graph(slot);
-      }
-      slot = next;
-    }
-    if (dead_linked_ != 0 && linking == Linking::now)
-      sweep(static_cast<std::uint32_t>(std::min<std::uint64_t>(count, 1 << 20)));
+    take_out(departed, linking);
   }
   reclaim();
 }
 
+// One after the other, so that others may connect in between.
+void Engine::take_out(const SlotList& departed, Linking linking) noexcept {
+  Storage& storage = writable();
+  Slot slot = departed.head;
+  for (std::uint64_t i = 0; i < departed.count; ++i) {
+    const std::lock_guard lock(link_mutex_);
+    const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
+    if ((storage.flags[slot] & kLinked) == 0) {
+      push(retired_, slot, storage);
+    } else if (linking == Linking::later) {
+      push(leaving_, slot, storage);
+    } else {
+      erase_from_graph(slot);
+    }
+    slot = next;
+  }
+  if (linking == Linking::now) sweep(departed.count);
+}
+
 std::uint64_t Engine::sequence() const noexcept {
   return visible_.load(std::memory_order_acquire);
-}
-
-// -- the three steps in a row
-// -----------------------------------------------------------------------
-
-Status Engine::check_write(const Changes& changes) const noexcept {
-  if (inside_filter()) {
-    return Status(Code::invalid_argument, "a filter's callback may read but not write");
-  }
-  if (read_only_) return Status(Code::read_only, "the index was opened for reading only");
-  if (changes.removal) return {};
-  if (changes.keys.size() != changes.vectors.rows()) {
-    return Status(Code::invalid_argument, "expected one key a vector: {a} keys, {b} vectors",
-                  changes.keys.size(), changes.vectors.rows());
-  }
-  return check_vectors(options_, changes.vectors);
-}
-
-Status Engine::upsert(const Changes& changes, std::uint32_t threads) {
-  if (Status status = check_write(changes); !status.ok()) return status;
-  if (changes.keys.empty()) return {};
-  std::lock_guard lock(write_mutex_);
-  if (Status status = reserve_locked(changes.keys.size()); !status.ok()) return status;
-  publish_locked(changes, visible_.load(std::memory_order_relaxed) + 1, threads);
-  return {};
-}
-
-Status Engine::insert(const Changes& changes, std::uint32_t threads) {
-  if (Status status = check_write(changes); !status.ok()) return status;
-  if (changes.keys.empty()) return {};
-  std::lock_guard lock(write_mutex_);
-  for (std::size_t i = 0; i < changes.keys.size(); ++i) {
-    const Slot slot = newest(changes.keys[i]);
-    if (slot != kNoSlot && !writable().states[slot].is_dead()) {
-      return changes.keys.size() == 1
-                 ? Status(Code::already_exists, "the key is present")
-                 : Status(Code::already_exists, "row {b}: the key is present", 0, i);
-    }
-  }
-  if (Status status = reserve_locked(changes.keys.size()); !status.ok()) return status;
-  publish_locked(changes, visible_.load(std::memory_order_relaxed) + 1, threads);
-  return {};
-}
-
-Result<std::uint64_t> Engine::remove(const Changes& changes) {
-  if (Status status = check_write(changes); !status.ok()) return status;
-  if (changes.keys.empty()) return std::uint64_t{0};
-  std::lock_guard lock(write_mutex_);
-  return publish_locked(changes, visible_.load(std::memory_order_relaxed) + 1, 1);
 }
 
 // -- reading --------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@
 // or neither.
 //
 // Threads: all methods from any thread. reserve() and publish() take the writer lock inside;
-// readers take none.
+// insert(), upsert() and remove() hold it for moments only, and link beside each other
+// (writers.cc). Readers take none.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -55,6 +57,12 @@ struct Changes {
   std::span<const Key> keys;
   MatrixView vectors;
   bool removal = false;
+};
+
+// One of the writes that are published together.
+struct Step {
+  Changes changes;
+  std::uint64_t sequence = 0;
 };
 
 // When does what a write shows get its place in the graph?
@@ -150,14 +158,16 @@ class Engine {
   Status reserve(std::size_t upserts, Linking linking = Linking::now);
   void release(std::size_t upserts) noexcept;
 
-  // Shows the changes in one step, as of `sequence`, which must be greater than all before.
-  // Upserts must be checked and reserved. Returns how many removals met a live key.
-  // threads: to link with, when the batch is large; 0: one a core.
-  std::uint64_t publish(const Changes& changes, std::uint64_t sequence,
-                        std::uint32_t threads = 1) noexcept;
-  // The same for upserts and, of other keys, removals, in one step. `later` does not link.
-  void publish(const Changes& upserts, std::span<const Key> removals, std::uint64_t sequence,
-               std::uint32_t threads, Linking linking = Linking::now) noexcept;
+  // Shows the changes of all steps at once, each as of its sequence, which must not be smaller than
+  // that of the step before and greater than all published before. Upserts must be checked and
+  // reserved. Of a key that comes twice the last one wins. threads: to link with, when there is
+  // enough for them; 0: one a core. `later` does not link.
+  void publish(std::span<const Step> steps, std::uint32_t threads = 1,
+               Linking linking = Linking::now) noexcept;
+  void publish(const Step& step, std::uint32_t threads = 1,
+               Linking linking = Linking::now) noexcept {
+    publish(std::span(&step, 1), threads, linking);
+  }
 
   // Works off what was published to be linked later, some at a time, until all is done or `step`,
   // called with nothing held, returns false. Writers come in between. threads: as of publish().
@@ -167,7 +177,7 @@ class Engine {
   // The number of the last published change; 0 for none.
   std::uint64_t sequence() const noexcept;
 
-  // -- the three steps in a row, numbered by the engine itself -----------------------------------
+  // -- the three steps in a row, numbered by the engine itself (writers.cc) ----------------------
   Status insert(const Changes& changes, std::uint32_t threads);  // already_exists, {b} the row
   Status upsert(const Changes& changes, std::uint32_t threads);
   Result<std::uint64_t> remove(const Changes& changes);
@@ -206,17 +216,46 @@ class Engine {
     Buffer<Slot> neighbours;  // M a level
   };
 
-  // The scratch of a thread that links.
-  struct LinkScratch {
-    BeamScratch beam;
-    Plan plan;
-    Buffer<std::byte> code;       // of the node that is being linked
-    Buffer<std::byte> pair_code;  // of a neighbour
+  // The scratch of whoever chooses a list anew.
+  struct ListScratch {
+    Buffer<std::byte> code;  // of a neighbour
     Buffer<Candidate> candidates;
     Buffer<Slot> list;  // one list and one more
     Buffer<Slot> taken;
     Buffer<float> distances;
   };
+
+  // What a neighbour's full list on layer 0 would be with the new node in it. It holds for as long
+  // as the list is what it was.
+  struct Proposal {
+    Slot of = kNoSlot;
+    std::uint32_t before = 0;  // its length then; 0: there is no proposal
+    std::uint32_t after = 0;
+  };
+
+  // The scratch of a thread that links.
+  struct LinkScratch {
+    BeamScratch beam;
+    Plan plan;
+    std::uint32_t slots = 0;  // there is room to walk among so many
+    Buffer<std::byte> code;   // of the node that is being linked
+    Buffer<Candidate> candidates;
+    ListScratch lists;
+    Buffer<Proposal> proposals;  // one a neighbour on layer 0
+    Buffer<Slot> proposed;       // for each of them its list before and after, 2 M each
+    Buffer<Slot> fresh;          // slots of the write that is under way
+  };
+
+  // A write of insert(), upsert() or remove(), from its first slot to its last; on its thread's
+  // stack, and in line until it is shown.
+  struct Write {
+    std::uint64_t sequence = 0;
+    SlotList departed;
+    bool done = false;   // linked
+    bool shown = false;  // visible
+    Write* next = nullptr;
+  };
+  using WriterLock = std::unique_lock<FairMutex>;
 
   // How often a reader that met a damaged row whose key is being written tries again.
   static constexpr int kMendingAttempts = 10'000;
@@ -241,22 +280,29 @@ class Engine {
                          bool& stale) noexcept;
   Slot find(Key key, const Storage*& storage) const noexcept;
   Slot newest(Key key) const noexcept;
-  Status reserve_locked(std::size_t upserts, Linking linking = Linking::now);
-  std::uint64_t publish_locked(const Changes& changes, std::uint64_t sequence,
-                               std::uint32_t threads) noexcept;
-  void make_slots(const Changes& upserts, std::uint64_t sequence, std::uint32_t threads,
-                  Linking linking, SlotList& departed) noexcept;
-  void end_slots(std::span<const Key> removals, std::uint64_t sequence,
-                 SlotList& departed) noexcept;
-  void show(std::uint64_t sequence, const SlotList& removed) noexcept;
-  void settle(SlotList& departed, Linking linking) noexcept;
+  Status reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch);
+  std::uint64_t publish_locked(std::span<const Step> steps, std::uint32_t threads, Linking linking,
+                               LinkScratch& scratch) noexcept;
+  std::uint64_t slots_for(std::size_t upserts, Linking linking) const noexcept;
+  bool is_unseen(Slot slot) const noexcept;
+  void make_slots(const Changes& upserts, std::uint64_t sequence, Linking linking,
+                  SlotList& departed, std::span<Slot> fresh) noexcept;
+  std::uint64_t end_slots(std::span<const Key> removals, std::uint64_t sequence,
+                          SlotList& departed) noexcept;
+  void show(std::uint64_t sequence, const SlotList& departed) noexcept;
+  void settle(const SlotList& departed, Linking linking) noexcept;
+  void take_out(const SlotList& departed, Linking linking) noexcept;
   // Before anything of a slot changes but its rows: an image that is being written keeps what was.
+  // While there is one, under the link lock: whoever changes slots without needing that otherwise
+  // takes it by lock_for_snapshot(), under the writer lock.
+  std::unique_lock<std::mutex> lock_for_snapshot() noexcept {
+    return snapshot_ != nullptr ? std::unique_lock(link_mutex_) : std::unique_lock<std::mutex>();
+  }
   void change(Slot slot) noexcept {
     if (snapshot_ != nullptr) [[unlikely]]
       keep_for_snapshot(slot);
   }
   Slot take_slot(Linking linking) noexcept;
-  Status check_write(const Changes& changes) const noexcept;
 
   // Scorers over the codes, and over the exact rows.
   Scorer code_scorer(const Storage& storage, VectorView query, std::byte* scratch) const noexcept;
@@ -264,15 +310,31 @@ class Engine {
   Scorer node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
   std::size_t code_scratch() const noexcept;
 
+  // writers.cc
+  void be_alone(WriterLock& lock) const noexcept;
+  bool may_write_beside(std::size_t upserts) const noexcept;
+  bool is_in_flight(std::span<const Key> keys) const noexcept;
+  Status check_write(const Changes& changes) const noexcept;
+  Status check_absent(std::span<const Key> keys) const noexcept;
+  Result<std::uint64_t> write(const Changes& changes, bool only_new, std::uint32_t threads);
+  void finish(Write& write, WriterLock& lock) noexcept;
+
   // insert.cc
   Status reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const;
-  void link_slots(std::span<const Slot> slots, std::uint32_t threads) noexcept;
+  Status reserve_list_scratch(ListScratch& scratch) const;
+  void link_slots(std::span<const Slot> slots, std::uint32_t threads,
+                  LinkScratch& scratch) noexcept;
   void link_slot(Slot slot, LinkScratch& scratch) noexcept;
   void plan_links(Slot slot, LinkScratch& scratch) const noexcept;
+  void propose(LinkScratch& scratch) const noexcept;
+  bool forget_erased(Plan& plan) const noexcept;
   void connect(LinkScratch& scratch) noexcept;
+  std::size_t choose(Slot from, std::uint32_t level, std::size_t count,
+                     ListScratch& lists) const noexcept;
   void add_reverse_link(Slot from, std::uint32_t level, Slot to, LinkScratch& scratch) noexcept;
   void rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept;
   bool is_erased(Slot slot) const noexcept;
+  void flag(Slot slot, std::uint8_t flags) noexcept;
   void count_link(Slot to, std::uint32_t level) noexcept;
   bool drop_link(Slot to, std::uint32_t level) noexcept;
   void let_go(Slot to, std::uint32_t level) noexcept;
@@ -297,16 +359,17 @@ class Engine {
   void join_backlog(Slot first) noexcept;
   bool is_in_backlog(Slot slot) const noexcept;
   bool has_backlog_locked() const noexcept;
-  void work_off(std::uint64_t steps, std::uint32_t threads) noexcept;
+  void work_off(std::uint64_t steps, std::uint32_t threads, LinkScratch& scratch) noexcept;
 
   // erase.cc
   void erase_from_graph(Slot slot) noexcept;
   void repair_around(Slot slot) noexcept;
   void inherit(Slot slot, std::uint32_t level, Slot departed) noexcept;
-  void sweep(std::uint32_t slots) noexcept;
+  void sweep(std::uint64_t removals) noexcept;
+  void sweep_slot(Slot slot) noexcept;
   void replace_entry(Slot departed) noexcept;
   void retire(Slot slot) noexcept;
-  void drop_graph() noexcept;
+  void drop_graph(const SlotList& departed) noexcept;
   void reclaim() noexcept;
   void push(SlotList& list, Slot slot, Storage& storage) noexcept;
   static void push_slot(SlotList& list, Slot slot, Storage& storage) noexcept;
@@ -367,27 +430,35 @@ class Engine {
 
   mutable SearcherPool searchers_;
 
-  // The writer's own. write_mutex_ is the writer lock; link_mutex_ is taken inside it, by the
-  // threads that link one batch together.
+  // The writers' own. The writer lock is held for moments, or by one who is alone for all of his
+  // write; the link lock is taken inside it or by itself, while a node is connected or erased.
   mutable FairMutex write_mutex_;
-  std::mutex link_mutex_;
+  mutable std::mutex link_mutex_;
+  // Under the writer lock: writes that are under way (writers.cc).
+  std::uint32_t active_ = 0;              // begun, and not done with what they replaced
+  mutable std::uint32_t want_alone_ = 0;  // who wait until there are none; nobody begins then
+  Write* first_ = nullptr;                // in line to be shown
+  Write* last_ = nullptr;
+  mutable std::condition_variable_any changed_;  // something of this
+  ScratchPool<LinkScratch> link_scratches_;
   std::mutex save_mutex_;              // one image at a time; taken before the writer lock
   ImageSnapshot* snapshot_ = nullptr;  // of the image whose slots are being written
   bool keeps_rows_ = false;            // an image is being written: freed slots are not used again
   std::uint64_t reserved_ = 0;         // upserts that were reserved and not published yet
   SlotList free_slots_;
-  SlotList retired_;  // unlinked, no tag yet
   SlotList waiting_;  // unlinked, until epoch waiting_tag_ has passed
   std::uint64_t waiting_tag_ = 0;
-  SlotList leaving_;               // dead and still to be taken out of the graph (backlog.cc)
-  bool linking_ = false;           // the graph exists, perhaps not for all slots yet
+  SlotList leaving_;         // dead and still to be taken out of the graph (backlog.cc)
+  bool linking_ = false;     // the graph exists, perhaps not for all slots yet
+  LinkScratch own_scratch_;  // of publish() and work_off_backlog()
+  // Under the link lock.
+  SlotList retired_;               // unlinked, no tag yet
   std::uint32_t dead_linked_ = 0;  // dead slots still in the graph
   std::uint32_t sweep_at_ = 0;
-  LinkScratch link_scratch_;
+  ListScratch repair_;
   BeamScratch rescue_beam_;
   Buffer<std::byte> rescue_code_;
   Buffer<Slot> rescue_queue_;
-  Buffer<Slot> fresh_;  // slots of the batch that is being published
   struct OldStorage {
     std::unique_ptr<Storage> storage;
     std::uint64_t tag;

@@ -9,7 +9,8 @@
 //   reclaimed   every reader that could have seen it has gone (epoch): the slot may be used again
 //
 // All of it happens inside the write that removes; there is no background thread, and one thread
-// doing the same writes gets the same graph.
+// doing the same writes gets the same graph. The link lock is held for one node that leaves, or for
+// kSweepStep slots that are looked at.
 //
 // In the family of FreshDiskANN (Singh et al. 2021, arXiv 2105.09613, algorithm 4: delete
 // consolidation) and of in-place deletes (Xu et al. 2025, arXiv 2502.13826), made incremental.
@@ -61,8 +62,7 @@ void Engine::append(SlotList& list, const SlotList& more, Storage& storage) noex
 void Engine::erase_from_graph(Slot slot) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
-  change(slot);
-  storage.flags[slot] |= kDead;
+  flag(slot, kLinked | kDead);
   ++dead_linked_;
   if (static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot) replace_entry(slot);
 
@@ -100,7 +100,7 @@ void Engine::repair_around(Slot slot) noexcept {
 void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
-  LinkScratch& scratch = link_scratch_;
+  ListScratch& scratch = repair_;
   Slot kept[2 * 256];
   std::size_t count = links.read(slot, level, kept);
   count = static_cast<std::size_t>(std::remove(kept, kept + count, departed) - kept);
@@ -116,7 +116,7 @@ void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
                                                        }) -
                                         heirs);
   if (heir_count != 0) {
-    const Scorer scorer = node_scorer(storage, slot, scratch.pair_code.data());
+    const Scorer scorer = node_scorer(storage, slot, scratch.code.data());
     scorer(heirs, heir_count, scratch.distances.data());
     for (std::size_t i = 0; i < heir_count; ++i) {
       scratch.candidates[i] = Candidate{scratch.distances[i], heirs[i]};
@@ -130,7 +130,7 @@ void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
     const std::size_t limit = std::min<std::size_t>(links.degree(level), count + kInherited);
     for (std::size_t i = 0; i < nearest && count < limit; ++i) {
       const Candidate& heir = scratch.candidates[i];
-      const Scorer of_heir = node_scorer(storage, heir.slot, scratch.pair_code.data());
+      const Scorer of_heir = node_scorer(storage, heir.slot, scratch.code.data());
       of_heir(kept, count, scratch.distances.data());
       const bool diverse = std::all_of(scratch.distances.data(), scratch.distances.data() + count,
                                        [&](float distance) { return !(distance < heir.distance); });
@@ -141,34 +141,41 @@ void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
   rewrite_list(slot, level, std::span<const Slot>(kept, count));
 }
 
-void Engine::sweep(std::uint32_t removals) noexcept {
-  Storage& storage = writable();
+// So many slots for each removal, some at a time: others may connect in between.
+void Engine::sweep(std::uint64_t removals) noexcept {
+  for (std::uint64_t i = 0; i < removals; ++i) {
+    const std::lock_guard lock(link_mutex_);
+    const std::uint32_t used = writable().used.load(std::memory_order_relaxed);
+    // A batch of removals looks at each slot once.
+    if (dead_linked_ == 0 || i * kSweepStep > used) return;
+    for (std::uint32_t step = 0; step < kSweepStep && dead_linked_ != 0; ++step) {
+      if (sweep_at_ >= used) sweep_at_ = 0;
+      sweep_slot(sweep_at_++);
+    }
+  }
+}
+
+// Its lists let go of the dead: a dead node forgets them, a live one inherits from one after the
+// other.
+void Engine::sweep_slot(Slot slot) noexcept {
+  const Storage& storage = writable();
   const Links links = storage.links();
-  const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
-  const std::uint64_t steps = std::min<std::uint64_t>(std::uint64_t{removals} * kSweepStep, used);
+  const auto is_gone = [&](Slot s) { return (storage.flags[s] & kDead) != 0; };
+  const auto is_linked = [&] { return (storage.flags[slot] & kLinked) != 0; };
+  if (!is_linked()) return;
+  const std::uint32_t level = level_of(options_.seed, slot, options_.M);
   Slot list[2 * 256];
-  for (std::uint64_t step = 0; step < steps && dead_linked_ != 0; ++step) {
-    if (sweep_at_ >= used) sweep_at_ = 0;
-    const Slot slot = sweep_at_++;
-    if ((storage.flags[slot] & kLinked) == 0) continue;
-    const std::uint32_t level = level_of(options_.seed, slot, options_.M);
-    for (std::uint32_t l = 0; l <= level; ++l) {
-      for (;;) {
-        // A dead node forgets the dead, a live one inherits from one after the other.
-        const std::size_t count = links.read(slot, l, list);
-        Slot* const dead = std::find_if(list, list + count,
-                                        [&](Slot s) { return (storage.flags[s] & kDead) != 0; });
-        if (dead == list + count) break;
-        if ((storage.flags[slot] & kDead) == 0) {
-          inherit(slot, l, *dead);
-        } else {
-          Slot* const end = std::remove_if(list, list + count,
-                                           [&](Slot s) { return (storage.flags[s] & kDead) != 0; });
-          rewrite_list(slot, l, std::span<const Slot>(list, end));
-        }
-        if ((storage.flags[slot] & kLinked) == 0) break;
+  for (std::uint32_t l = 0; l <= level && is_linked(); ++l) {
+    while (is_linked()) {
+      const std::size_t count = links.read(slot, l, list);
+      Slot* const dead = std::find_if(list, list + count, is_gone);
+      if (dead == list + count) break;
+      if (!is_gone(slot)) {
+        inherit(slot, l, *dead);
+      } else {
+        Slot* const end = std::remove_if(list, list + count, is_gone);
+        rewrite_list(slot, l, std::span<const Slot>(list, end));
       }
-      if ((storage.flags[slot] & kLinked) == 0) break;
     }
   }
 }
@@ -205,8 +212,7 @@ void Engine::retire(Slot slot) noexcept {
   const Links links = storage.links();
   SlotList due;
   const auto leave = [&](Slot s) {
-    change(s);
-    std::atomic_ref(storage.flags[s]).store(0, std::memory_order_relaxed);
+    flag(s, 0);
     --dead_linked_;
     push(due, s, storage);
   };
@@ -226,17 +232,23 @@ void Engine::retire(Slot slot) noexcept {
   }
 }
 
-// The last live vector has gone: the whole graph goes with it, and the next begins from nothing.
-void Engine::drop_graph() noexcept {
+// The last live vector has gone, the departed were the last of all: the whole graph goes with it,
+// and the next begins from nothing. Alone, with the link lock.
+void Engine::drop_graph(const SlotList& departed) noexcept {
   Storage& storage = writable();
+  Slot slot = departed.head;
+  for (std::uint64_t i = 0; i < departed.count; ++i) {
+    const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
+    if ((storage.flags[slot] & kLinked) == 0) push(retired_, slot, storage);
+    slot = next;
+  }
   graph_.store(false, std::memory_order_release);
   leaving_ = SlotList();  // they are linked, and go with the others
   storage.entry.store(Storage::kNoEntry, std::memory_order_release);
   const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
-  for (Slot slot = 0; slot < used; ++slot) {
+  for (slot = 0; slot < used; ++slot) {
     if ((storage.flags[slot] & kLinked) == 0) continue;
-    change(slot);
-    storage.flags[slot] = 0;
+    flag(slot, 0);
     push(retired_, slot, storage);
   }
   linking_ = false;
@@ -246,9 +258,10 @@ void Engine::drop_graph() noexcept {
   sweep_at_ = 0;
 }
 
-// Moves slots, tables and storages whose readers have gone.
+// Moves slots, tables and storages whose readers have gone. With the writer lock.
 void Engine::reclaim() noexcept {
   Storage& storage = writable();
+  const std::lock_guard lock(link_mutex_);
   for (int round = 0; round < 2; ++round) {
     if (waiting_.count != 0 && epoch_passed(waiting_tag_)) {
       tombstones_.fetch_sub(waiting_.count, std::memory_order_relaxed);

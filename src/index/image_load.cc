@@ -446,7 +446,7 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
   sweep_at_ = header.sweep_at;
   read_only_ = mode == ImageMode::view;
   // Removals reserve nothing: what they need is there from now on.
-  return read_only_ ? status : reserve_locked(0);
+  return read_only_ ? status : reserve_locked(0, Linking::now, own_scratch_);
 }
 
 // -- rows that are looked at when they are touched ------------------------------------------------

@@ -154,10 +154,11 @@ void Engine::keep_for_snapshot(Slot slot) noexcept {
 // Notes what the header says and lets writers know. Upserts that were reserved counted on free
 // slots; those are not to be had now, so as many others are made.
 Status Engine::begin_snapshot(ImageSnapshot& snapshot) {
-  std::lock_guard lock(write_mutex_);
+  WriterLock lock(write_mutex_);
+  be_alone(lock);
   if (!read_only_) {
     keeps_rows_ = true;
-    if (Status status = reserve_locked(0); !status.ok()) {
+    if (Status status = reserve_locked(0, Linking::now, own_scratch_); !status.ok()) {
       keeps_rows_ = false;
       return status;
     }
@@ -192,7 +193,8 @@ Status Engine::begin_snapshot(ImageSnapshot& snapshot) {
 }
 
 void Engine::end_snapshot(ImageSnapshot& snapshot) noexcept {
-  std::lock_guard lock(write_mutex_);
+  const WriterLock lock(write_mutex_);
+  const std::lock_guard linking_stops(link_mutex_);
   SKERRY_ASSERT(snapshot_ == nullptr || snapshot_ == &snapshot);
   snapshot_ = nullptr;
   keeps_rows_ = false;
@@ -214,7 +216,8 @@ Status Engine::save_slots(ImageSnapshot& snapshot, FunctionRef<bool()> step) {
     buffer.clear();
     pieces.clear();
     {
-      std::lock_guard lock(write_mutex_);
+      const WriterLock lock(write_mutex_);
+      const std::lock_guard linking_stops(link_mutex_);
       const Slot limit = snapshot.claim(next, blocks);
       if (!snapshot.status().ok() || limit == next) {
         snapshot_ = nullptr;  // writers need not look any more

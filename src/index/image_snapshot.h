@@ -6,7 +6,7 @@
 //   rows      a slot that is freed after S is not used again until the image is written, so the
 //             rows of the slots of S do not change. They are copied with no lock.
 //   the rest  states, flags and links of a slot do change. The saver copies them block by block of
-//             64 slots, under the writer lock, which it holds for some 64 KB at a time; a writer
+//             64 slots, under the writer lock and the link lock, for some 64 KB at a time; a writer
 //             that is about to change a slot of a block that was not copied yet writes the block
 //             to its place in the file first. Each block is written once, by whoever comes first.
 //
@@ -18,7 +18,7 @@
 // less, and before the disk is busy with the rows. A write that fails spoils the image and not the
 // writer's change.
 //
-// Threads: keep() under the writer lock, or the link lock inside it; the rest belongs to the saver.
+// Threads: keep() under the link lock; the rest belongs to the saver.
 // Memory: a byte for 64 slots.
 #pragma once
 

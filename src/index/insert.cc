@@ -1,12 +1,18 @@
 // insert.cc - how a node gets its links.
 //
-// Two halves. plan_links() walks the graph as any reader does, takes no lock and decides the node's
-// own neighbours on each of its levels. connect() holds the link lock: it writes the node's own
-// lists first, then the reverse links from layer 0 upwards, so that whoever reaches the node on any
-// level finds all its lists written; last it may become the entry point.
+// Three parts, of which only the last takes a lock:
 //
-// A reverse link into a full list makes the owner choose again among all of them, and some lose
-// their place: hold.cc sees to it that nobody is lost to the walk.
+//   plan      walks the graph as any reader does and decides the node's own neighbours on each of
+//             its levels
+//   propose   a neighbour whose list is full will have to choose again among all of them: what it
+//             would choose
+//   connect   holds the link lock: writes the node's own lists first, then the reverse links from
+//             layer 0 upwards, so that whoever reaches the node on any level finds all its lists
+//             written; last it may become the entry point. A proposal is taken when the list is
+//             still what it was, and made again otherwise.
+//
+// So as many threads as there are plan at once, and what is done under the lock is small. Some lose
+// their place in a list: hold.cc sees to it that nobody is lost to the walk.
 //
 // Paper: Malkov & Yashunin 2018, algorithm 1.
 #include <algorithm>
@@ -21,6 +27,16 @@
 
 namespace skerry {
 
+Status Engine::reserve_list_scratch(ListScratch& scratch) const {
+  const std::uint32_t degree0 = 2 * options_.M;
+  Status status = scratch.code.reserve(code_scratch());
+  if (status.ok()) status = scratch.candidates.reserve(std::size_t{2} * degree0);
+  if (status.ok()) status = scratch.list.reserve(degree0 + 1);
+  if (status.ok()) status = scratch.taken.reserve(degree0 + 1);
+  if (status.ok()) status = scratch.distances.reserve(degree0 + 1);
+  return status;
+}
+
 Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const {
   const std::uint32_t degree0 = 2 * options_.M;
   Status status = scratch.beam.reserve(degree0);
@@ -29,19 +45,17 @@ Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) c
   if (status.ok())
     status = scratch.plan.neighbours.reserve(std::size_t{kMaxLevel + 1} * options_.M);
   if (status.ok()) status = scratch.code.reserve(code_scratch());
-  if (status.ok()) status = scratch.pair_code.reserve(code_scratch());
-  if (status.ok()) {
-    status = scratch.candidates.reserve(
-        std::max<std::size_t>(options_.ef_construction, std::size_t{2} * degree0));
-  }
-  if (status.ok()) status = scratch.list.reserve(degree0 + 1);
-  if (status.ok()) status = scratch.taken.reserve(degree0 + 1);
-  if (status.ok()) status = scratch.distances.reserve(degree0 + 1);
+  if (status.ok()) status = reserve_list_scratch(scratch.lists);
+  if (status.ok()) status = scratch.candidates.reserve(options_.ef_construction);
+  if (status.ok()) status = scratch.proposals.reserve(options_.M);
+  if (status.ok()) status = scratch.proposed.reserve(std::size_t{2} * degree0 * options_.M);
+  if (status.ok()) scratch.slots = slots;
   return status;
 }
 
-void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads) noexcept {
-  Storage& storage = writable();
+void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads,
+                        LinkScratch& scratch) noexcept {
+  const Storage& storage = writable();
   // Before there is a graph, only slots that the backlog has behind it are linked: the others wait
   // for their turn.
   const Slot due_below = graph_.load(std::memory_order_relaxed)
@@ -55,37 +69,38 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads) noex
     std::atomic<std::size_t> next{0};
     std::atomic<bool> taken{false};
     parallel(threads, [&] {
+      const auto link = [&](LinkScratch& mine) {
+        for (;;) {
+          const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
+          if (i >= slots.size()) return;
+          if (is_due(slots[i])) link_slot(slots[i], mine);
+        }
+      };
       // One of the threads uses the writer's scratch, which is reserved: so the work is done even
       // when there is no memory for the others'.
-      LinkScratch own;
-      LinkScratch* scratch = &link_scratch_;
-      if (taken.exchange(true, std::memory_order_acquire)) {
-        if (!reserve_link_scratch(own, storage.usable).ok()) return;
-        scratch = &own;
-      }
-      for (;;) {
-        const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
-        if (i >= slots.size()) return;
-        if (is_due(slots[i])) link_slot(slots[i], *scratch);
-      }
+      if (!taken.exchange(true, std::memory_order_acquire)) return link(scratch);
+      const ScratchLease<LinkScratch> lease(link_scratches_);
+      if (lease.get() == nullptr || !reserve_link_scratch(*lease.get(), scratch.slots).ok()) return;
+      link(*lease.get());
     });
   } else {
     for (const Slot slot : slots) {
-      if (is_due(slot)) link_slot(slot, link_scratch_);
+      if (is_due(slot)) link_slot(slot, scratch);
     }
   }
 }
 
 void Engine::link_slot(Slot slot, LinkScratch& scratch) noexcept {
-  {
-    EpochGuard guard;
+  EpochGuard guard;  // to the end: what was planned stays what it is
+  plan_links(slot, scratch);
+  propose(scratch);
+  const std::lock_guard lock(link_mutex_);
+  // Made before there was an entry, and there is one now; or all its neighbours left meanwhile:
+  // others were faster, so look again.
+  const bool holds = forget_erased(scratch.plan) && scratch.plan.had_entry;
+  if (!holds && writable().entry.load(std::memory_order_relaxed) != Storage::kNoEntry) {
     plan_links(slot, scratch);
-  }
-  std::lock_guard lock(link_mutex_);
-  // Made before there was an entry, and there is one now: others were faster, so look again.
-  if (!scratch.plan.had_entry &&
-      writable().entry.load(std::memory_order_relaxed) != Storage::kNoEntry) {
-    plan_links(slot, scratch);
+    propose(scratch);
   }
   connect(scratch);
 }
@@ -102,7 +117,8 @@ void Engine::plan_links(Slot slot, LinkScratch& scratch) const noexcept {
 
   const auto top = static_cast<std::uint32_t>(entry >> 32);
   const std::uint32_t level = level_of(options_.seed, slot, options_.M);
-  const std::uint32_t limit = storage.used.load(std::memory_order_acquire);
+  // Slots that others make meanwhile are beyond what the scratch has room for.
+  const std::uint32_t limit = std::min(storage.used.load(std::memory_order_acquire), scratch.slots);
   BeamScratch& beam = scratch.beam;
   const Scorer scorer = node_scorer(storage, slot, scratch.code.data());
   Place place{static_cast<Slot>(entry), 0};
@@ -134,7 +150,7 @@ void Engine::plan_links(Slot slot, LinkScratch& scratch) const noexcept {
     if (count < options_.M) collect(true);
     plan.counts[l] = static_cast<std::uint32_t>(select_neighbours(
         std::span<const Candidate>(scratch.candidates.data(), count), options_.M,
-        [&](Slot other) { return node_scorer(storage, other, scratch.pair_code.data()); },
+        [&](Slot other) { return node_scorer(storage, other, scratch.lists.code.data()); },
         plan.neighbours.data() + std::size_t{l} * options_.M));
   }
   // Everyone near has been erased and still leads the way: the entry never is.
@@ -142,6 +158,63 @@ void Engine::plan_links(Slot slot, LinkScratch& scratch) const noexcept {
     plan.neighbours[0] = static_cast<Slot>(entry);
     plan.counts[0] = 1;
   }
+}
+
+// The others let go of who has been erased since the plan was made. False when nobody is left on
+// layer 0, where it had planned to have somebody.
+bool Engine::forget_erased(Plan& plan) const noexcept {
+  const bool had_any = plan.counts[0] != 0;
+  for (std::uint32_t l = 0; l < plan.levels; ++l) {
+    Slot* const list = plan.neighbours.data() + std::size_t{l} * options_.M;
+    Slot* const end =
+        std::remove_if(list, list + plan.counts[l], [&](Slot slot) { return is_erased(slot); });
+    plan.counts[l] = static_cast<std::uint32_t>(end - list);
+  }
+  return !had_any || plan.counts[0] != 0;
+}
+
+// Without a lock: the lists are what they are in this moment. There is one for each planned
+// neighbour on layer 0.
+void Engine::propose(LinkScratch& scratch) const noexcept {
+  const Plan& plan = scratch.plan;
+  if (plan.levels == 0) return;
+  const Links links = writable().links();
+  const std::size_t degree = links.degree(0);
+  for (std::size_t i = 0; i < plan.counts[0]; ++i) {
+    Proposal& proposal = scratch.proposals[i];
+    proposal = Proposal{plan.neighbours[i], 0, 0};
+    Slot* const list = scratch.lists.list.data();
+    const std::size_t count = links.read(proposal.of, 0, list);
+    if (count < degree || std::find(list, list + count, plan.slot) != list + count) continue;
+    Slot* const before = scratch.proposed.data() + 2 * degree * i;
+    std::copy(list, list + count, before);
+    list[count] = plan.slot;
+    proposal.before = static_cast<std::uint32_t>(count);
+    proposal.after = static_cast<std::uint32_t>(choose(proposal.of, 0, count + 1, scratch.lists));
+    std::copy_n(scratch.lists.taken.data(), proposal.after, before + degree);
+  }
+}
+
+// Which of the `count` nodes of lists.list are to be neighbours of `from`; the dead are not. Into
+// lists.taken.
+std::size_t Engine::choose(Slot from, std::uint32_t level, std::size_t count,
+                           ListScratch& lists) const noexcept {
+  const Storage& storage = writable();
+  const Scorer scorer = node_scorer(storage, from, lists.code.data());
+  scorer(lists.list.data(), count, lists.distances.data());
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (storage.states[lists.list[i]].is_dead()) continue;
+    lists.candidates[kept++] = Candidate{lists.distances[i], lists.list[i]};
+  }
+  std::sort(lists.candidates.data(), lists.candidates.data() + kept,
+            [](const Candidate& a, const Candidate& b) {
+              return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
+            });
+  return select_neighbours(
+      std::span<const Candidate>(lists.candidates.data(), kept), storage.links().degree(level),
+      [&](Slot other) { return node_scorer(storage, other, lists.code.data()); },
+      lists.taken.data());
 }
 
 void Engine::connect(LinkScratch& scratch) noexcept {
@@ -152,7 +225,7 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   change(plan.slot);
   storage.states[plan.slot].in_links = 0;
   if (level > 0) links.upper_in_links(plan.slot) = 0;
-  storage.flags[plan.slot] = kLinked;
+  flag(plan.slot, kLinked);
 
   const auto own = [&](std::uint32_t l) {
     return l < plan.levels
@@ -185,35 +258,29 @@ void Engine::connect(LinkScratch& scratch) noexcept {
 
 void Engine::add_reverse_link(Slot from, std::uint32_t level, Slot to,
                               LinkScratch& scratch) noexcept {
-  const Storage& storage = writable();
-  const Links links = storage.links();
-  const std::size_t count = links.read(from, level, scratch.list.data());
-  for (std::size_t i = 0; i < count; ++i) {
-    if (scratch.list[i] == to) return;
-  }
+  const Links links = writable().links();
+  ListScratch& lists = scratch.lists;
+  const std::size_t count = links.read(from, level, lists.list.data());
+  const std::span<const Slot> list(lists.list.data(), count);
+  if (std::find(list.begin(), list.end(), to) != list.end()) return;
   if (count < links.degree(level)) {
     change(from);
     links.append(from, level, count, to);
     count_link(to, level);
     return;
   }
-  scratch.list[count] = to;
-  const Scorer scorer = node_scorer(storage, from, scratch.pair_code.data());
-  scorer(scratch.list.data(), count + 1, scratch.distances.data());
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i <= count; ++i) {
-    if (storage.states[scratch.list[i]].is_dead()) continue;
-    scratch.candidates[kept++] = Candidate{scratch.distances[i], scratch.list[i]};
+  if (level == 0) {
+    std::size_t i = 0;
+    while (scratch.proposals[i].of != from) ++i;
+    const Proposal& proposal = scratch.proposals[i];
+    const Slot* const before = scratch.proposed.data() + 2 * count * i;
+    if (proposal.before == count && std::equal(list.begin(), list.end(), before)) {
+      return rewrite_list(from, level, std::span(before + count, proposal.after));
+    }
   }
-  std::sort(scratch.candidates.data(), scratch.candidates.data() + kept,
-            [](const Candidate& a, const Candidate& b) {
-              return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
-            });
-  const std::size_t taken = select_neighbours(
-      std::span<const Candidate>(scratch.candidates.data(), kept), links.degree(level),
-      [&](Slot other) { return node_scorer(storage, other, scratch.pair_code.data()); },
-      scratch.taken.data());
-  rewrite_list(from, level, std::span<const Slot>(scratch.taken.data(), taken));
+  lists.list[count] = to;
+  const std::size_t taken = choose(from, level, count + 1, lists);
+  rewrite_list(from, level, std::span<const Slot>(lists.taken.data(), taken));
 }
 
 // Replaces a list and keeps the counts of in-links. Who lost a link is held by somebody else
@@ -236,13 +303,19 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
   }
 }
 
-// May no link be made to it any more? Who died in this write is still linked and nothing else; the
-// dead of writes before are marked, and those that are retired meanwhile have no flag at all. That
-// one write (retire, under the link lock) may meet a planner's look outside it: both are atomic.
+// May no link be made to it any more? Who died and was not erased yet is still linked and nothing
+// else; the erased are marked, and those that are retired have no flag at all. Planners look at it
+// without the link lock.
 bool Engine::is_erased(Slot slot) const noexcept {
   const Storage& storage = writable();
   return storage.states[slot].is_dead() &&
          std::atomic_ref(storage.flags[slot]).load(std::memory_order_relaxed) != kLinked;
+}
+
+// With the link lock.
+void Engine::flag(Slot slot, std::uint8_t flags) noexcept {
+  change(slot);
+  std::atomic_ref(writable().flags[slot]).store(flags, std::memory_order_relaxed);
 }
 
 void Engine::count_link(Slot to, std::uint32_t level) noexcept {
