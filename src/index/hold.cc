@@ -117,8 +117,9 @@ void Engine::walk_to(Slot slot, std::size_t ef) noexcept {
 void Engine::watch(Slot slot) noexcept {
   const Storage& storage = writable();
   const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
-  if (storage.states[slot].in_links > kFewInLinks || storage.states[slot].is_dead() ||
-      (storage.flags[slot] & kLinked) == 0 || entry == Storage::kNoEntry ||
+  // Linked first: whoever is not may be in the making, which is not under our lock.
+  if ((storage.flags[slot] & kLinked) == 0 || storage.states[slot].is_dead() ||
+      storage.states[slot].in_links > kFewInLinks || entry == Storage::kNoEntry ||
       static_cast<Slot>(entry) == slot) {
     return;
   }
