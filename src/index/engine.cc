@@ -223,6 +223,10 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
 
   Status status = scratch.fresh.reserve(wanted);
   if (status.ok()) status = reserve_link_scratch(scratch, target);
+  if (status.ok() &&
+      (linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below)) {
+    status = departures_.reserve();
+  }
   if (!status.ok()) return status;
 
   const std::lock_guard linking_stops(link_mutex_);
@@ -394,18 +398,27 @@ std::uint64_t Engine::end_slots(std::span<const Key> removals, std::uint64_t seq
   return ended;
 }
 
-// One store makes all of it visible; then the directory forgets the keys that it still finds there.
+// One store makes all of it visible. Who departs with it is noted before, while all that led to him
+// does (departures.h); after, the directory forgets the keys that still point to him.
 void Engine::show(std::uint64_t sequence, const SlotList& departed) noexcept {
-  Storage& storage = writable();
+  const Storage& storage = writable();
   SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed));
+  const auto each_departed = [&](auto visit) {
+    Slot slot = departed.head;
+    for (std::uint64_t i = 0; i < departed.count; ++i) {
+      const SlotState& state = storage.states[slot];
+      visit(slot, state);
+      slot = state.link.load(std::memory_order_relaxed);
+    }
+  };
+  each_departed([&](Slot slot, const SlotState& state) {
+    departures_.add(slot, state.died.load(std::memory_order_relaxed));
+  });
   visible_.store(sequence, std::memory_order_release);
   tombstones_.fetch_add(departed.count, std::memory_order_relaxed);
-  Slot slot = departed.head;
-  for (std::uint64_t i = 0; i < departed.count; ++i) {
-    const SlotState& state = storage.states[slot];
+  each_departed([&](Slot slot, const SlotState& state) {
     directory_.erase(state.key.load(std::memory_order_relaxed), slot, storage.states.data());
-    slot = state.link.load(std::memory_order_relaxed);
-  }
+  });
 }
 
 // The departed are invisible now: take them out of the graph, or let them wait for that, and let
