@@ -1,9 +1,9 @@
 // departures.h - whom may a walk have missed, because he left the graph while it was under way?
 //
 // A search of number S sees every slot that died after S, however long ago that is when its walk
-// comes by. But the graph does not wait for it: lists that are chosen again let go of the dead at
-// once, and who is taken out has soon no link left. So who dies is noted here before the first of
-// his links goes, and a search looks at those noted since its number, beside its walk, as it looks
+// comes by. But the graph does not wait for it: once a death is shown, lists that are chosen again
+// let go of the dead, and who is taken out has soon no link left. So who dies is noted here before
+// the first of his links goes, and a search looks at those noted since its number, beside its walk, as it looks
 // at the backlog: most often none, or a few.
 //
 //     | 71 slot 5 | 71 slot 9 | 72 slot 2 | 75 slot 7 |         numbers rise: it reads from the end

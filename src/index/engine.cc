@@ -226,6 +226,7 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   if (status.ok() &&
       (linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below)) {
     status = departures_.reserve();
+    if (status.ok()) status = displaced_.reserve();
   }
   if (!status.ok()) return status;
 

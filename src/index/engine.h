@@ -29,6 +29,7 @@
 #include "graph/candidate_pool.h"
 #include "index/departures.h"
 #include "index/directory.h"
+#include "index/displaced.h"
 #include "index/searcher.h"
 #include "index/storage.h"
 #include "quant/exact_codes.h"
@@ -334,6 +335,7 @@ class Engine {
                      ListScratch& lists) const noexcept;
   void add_reverse_link(Slot from, std::uint32_t level, Slot to, LinkScratch& scratch) noexcept;
   void rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept;
+  bool has_left(Slot slot) const noexcept;
   bool is_erased(Slot slot) const noexcept;
   void flag(Slot slot, std::uint8_t flags) noexcept;
   void count_link(Slot to, std::uint32_t level) noexcept;
@@ -350,6 +352,7 @@ class Engine {
   void release_held(Slot slot) noexcept;
   void rescue(Slot slot) noexcept;
   Slot shelter(Slot slot) noexcept;
+  void displace(Slot holder) noexcept;
   bool hold_by(Slot holder, Slot slot, std::uint32_t spared) noexcept;
   bool take_in(Slot holder, Slot slot, std::uint32_t spared) noexcept;
   void walk_to(Slot slot, std::size_t ef) noexcept;
@@ -427,6 +430,7 @@ class Engine {
   std::atomic<Slot> backlog_until_{0};
   std::atomic<std::uint64_t> tombstones_{0};
   Departures departures_;  // who died lately, for walks that began before
+  Displaced displaced_;    // whose links are being moved, for walks that come by
 
   std::atomic<std::uint64_t> mended_{0};  // blocks of rows; written by whoever mends
 

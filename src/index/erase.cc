@@ -72,6 +72,7 @@ void Engine::erase_from_graph(Slot slot) noexcept {
   // The dead hold nobody.
   for (std::size_t i = 0; i < count; ++i) hold(released[i]);
   patrol(slot);
+  displaced_.settle();
 }
 
 void Engine::repair_around(Slot slot) noexcept {
@@ -153,6 +154,7 @@ void Engine::sweep(std::uint64_t removals) noexcept {
       if (sweep_at_ >= used) sweep_at_ = 0;
       sweep_slot(sweep_at_++);
     }
+    displaced_.settle();
   }
 }
 

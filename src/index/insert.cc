@@ -195,8 +195,8 @@ void Engine::propose(LinkScratch& scratch) const noexcept {
   }
 }
 
-// Which of the `count` nodes of lists.list are to be neighbours of `from`; the dead are not. Into
-// lists.taken.
+// Which of the `count` nodes of lists.list are to be neighbours of `from`; those who have left are
+// not. Into lists.taken.
 std::size_t Engine::choose(Slot from, std::uint32_t level, std::size_t count,
                            ListScratch& lists) const noexcept {
   const Storage& storage = writable();
@@ -204,7 +204,7 @@ std::size_t Engine::choose(Slot from, std::uint32_t level, std::size_t count,
   scorer(lists.list.data(), count, lists.distances.data());
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    if (storage.states[lists.list[i]].is_dead()) continue;
+    if (has_left(lists.list[i])) continue;
     lists.candidates[kept++] = Candidate{lists.distances[i], lists.list[i]};
   }
   std::sort(lists.candidates.data(), lists.candidates.data() + kept,
@@ -254,6 +254,7 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   }
   watch(plan.slot);
   patrol(plan.slot);
+  displaced_.settle();
 }
 
 void Engine::add_reverse_link(Slot from, std::uint32_t level, Slot to,
@@ -291,6 +292,7 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
   Slot before[2 * 256];
   const std::size_t count = links.read(slot, level, before);
   change(slot);
+  if (level == 0) displace(slot);
   links.write(slot, level, now);
   for (const Slot neighbour : now) count_link(neighbour, level);
   for (std::size_t i = 0; i < count; ++i) {
@@ -301,6 +303,13 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
       watch(before[i]);
     }
   }
+}
+
+// Is it dead to every search that begins now? Who dies in a write that is not shown yet is not:
+// those who look for him still find him by his links (departures.h).
+bool Engine::has_left(Slot slot) const noexcept {
+  const std::uint64_t died = writable().states[slot].died.load(std::memory_order_relaxed);
+  return died != 0 && died <= visible_.load(std::memory_order_relaxed);
 }
 
 // May no link be made to it any more? Who died and was not erased yet is still linked and nothing
