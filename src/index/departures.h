@@ -3,8 +3,8 @@
 // A search of number S sees every slot that died after S, however long ago that is when its walk
 // comes by. But the graph does not wait for it: once a death is shown, lists that are chosen again
 // let go of the dead, and who is taken out has soon no link left. So who dies is noted here before
-// the first of his links goes, and a search looks at those noted since its number, beside its walk, as it looks
-// at the backlog: most often none, or a few.
+// the first of his links goes, and a search looks at those noted since its number, beside its walk,
+// as it looks at the backlog: most often none, or a few.
 //
 //     | 71 slot 5 | 71 slot 9 | 72 slot 2 | 75 slot 7 |         numbers rise: it reads from the end
 //                                                     ^ added_

@@ -74,7 +74,7 @@ class Run {
   }
 
   // Prints the line, with `more` at its end; what main() returns.
-  int finish(std::string_view more = {}) const {
+  int finish(std::string_view more = "") const {
     if (::isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
     const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
     std::printf(
