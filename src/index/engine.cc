@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/epoch.h"
+#include "base/watch.h"
 #include "quant/convert.h"
 
 namespace skerry {
@@ -429,16 +430,18 @@ Status Engine::check_write(const Changes& changes) const noexcept {
   return check_vectors(options_, changes.vectors);
 }
 
-Status Engine::upsert(const Changes& changes, std::uint32_t threads) {
+Status Engine::upsert(const Changes& changes, const BatchOptions& options) {
   if (Status status = check_write(changes); !status.ok()) return status;
   if (changes.keys.empty()) return {};
   std::lock_guard lock(write_mutex_);
+  Watch watch(options.control, changes.keys.size());
+  if (Status status = watch.begin(); !status.ok()) return status;
   if (Status status = reserve_locked(changes.keys.size()); !status.ok()) return status;
-  publish_locked(changes, visible_.load(std::memory_order_relaxed) + 1, threads);
+  publish_locked(changes, visible_.load(std::memory_order_relaxed) + 1, options.threads);
   return {};
 }
 
-Status Engine::insert(const Changes& changes, std::uint32_t threads) {
+Status Engine::insert(const Changes& changes, const BatchOptions& options) {
   if (Status status = check_write(changes); !status.ok()) return status;
   if (changes.keys.empty()) return {};
   std::lock_guard lock(write_mutex_);
@@ -450,8 +453,10 @@ Status Engine::insert(const Changes& changes, std::uint32_t threads) {
                  : Status(Code::already_exists, "row {b}: the key is present", 0, i);
     }
   }
+  Watch watch(options.control, changes.keys.size());
+  if (Status status = watch.begin(); !status.ok()) return status;
   if (Status status = reserve_locked(changes.keys.size()); !status.ok()) return status;
-  publish_locked(changes, visible_.load(std::memory_order_relaxed) + 1, threads);
+  publish_locked(changes, visible_.load(std::memory_order_relaxed) + 1, options.threads);
   return {};
 }
 

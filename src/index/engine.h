@@ -38,6 +38,8 @@
 namespace skerry {
 
 class ImageSnapshot;
+class Patience;
+class Watch;
 namespace image {
 class File;
 struct Header;
@@ -133,12 +135,15 @@ class Engine {
 
   // Writes an image of this moment and returns the number of its last change. Beside its place,
   // synced, read again, and renamed. Readers and writers go on (image_snapshot.h); one save at a
-  // time, others wait. `step` is called now and then with nothing held, and `ready` before the
-  // renaming: when step() is false (`closed`) or ready() fails, there is no new image.
+  // time, others wait. `go_on` is called now and then with nothing held, and `ready` before the
+  // renaming: when go_on() is false (`closed`), ready() fails or the control says no, there is no
+  // new image. The control counts bytes.
   // Memory: 1 MB, 8 to 16 bytes a live key, and the slots that are freed while it is written.
   Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag,
-                             FunctionRef<bool()> step, FunctionRef<Status()> ready);
-  Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag);
+                             FunctionRef<bool()> go_on, FunctionRef<Status()> ready,
+                             const Control& control = {});
+  Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag,
+                             const Control& control = {});
 
   // -- a write, step by step ------------------------------------------------------------------
 
@@ -168,8 +173,9 @@ class Engine {
   std::uint64_t sequence() const noexcept;
 
   // -- the three steps in a row, numbered by the engine itself -----------------------------------
-  Status insert(const Changes& changes, std::uint32_t threads);  // already_exists, {b} the row
-  Status upsert(const Changes& changes, std::uint32_t threads);
+  Status insert(const Changes& changes,
+                const BatchOptions& options);  // already_exists, {b} the row
+  Status upsert(const Changes& changes, const BatchOptions& options);
   Result<std::uint64_t> remove(const Changes& changes);
 
   // -- reading -----------------------------------------------------------------------------------
@@ -185,6 +191,8 @@ class Engine {
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options) const;
 
+  // `watch` counts the slots once, and may end it.
+  Result<CheckReport> check_invariants(Watch& watch) const;
   Result<CheckReport> check_invariants() const;
   IndexStats stats() const;
   const IndexOptions& options() const noexcept { return options_; }
@@ -316,7 +324,7 @@ class Engine {
   Result<SearchResult> search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
                                    const SearchOptions& options) const;
   Result<SearchResult> search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,
-                                   const SearchOptions& options) const;
+                                   const SearchOptions& options, Patience& patience) const;
   template <class Read>
   Status read_row(Key key, Read read) const noexcept;
 
@@ -336,10 +344,11 @@ class Engine {
   void keep_for_snapshot(Slot slot) noexcept;
   Status begin_snapshot(ImageSnapshot& snapshot);
   void end_snapshot(ImageSnapshot& snapshot) noexcept;
-  Status save_slots(ImageSnapshot& snapshot, FunctionRef<bool()> step);
-  Status save_snapshot(ImageSnapshot& snapshot, FunctionRef<bool()> step);
+  using SaveStep = FunctionRef<Status(std::uint64_t bytes)>;
+  Status save_slots(ImageSnapshot& snapshot, SaveStep step);
+  Status save_snapshot(ImageSnapshot& snapshot, SaveStep step);
   Status save_rows(const image::Header& header, std::uint32_t section, std::span<std::byte> buffer,
-                   FunctionRef<bool()> step,
+                   SaveStep step,
                    FunctionRef<Status(std::uint64_t, std::span<const std::byte>)> write);
 
   // Set at construction.
