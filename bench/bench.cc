@@ -141,10 +141,14 @@ void set_defaults(const CLI::App& bench, Settings& settings) {
     return app->parsed() && app->get_option(option)->empty();
   };
   if (is_left_out("update", "--ef") || is_left_out("churn", "--ef")) settings.ef = {40, 80};
-  if (is_left_out("mixed", "--ef")) settings.ef = {80};
+  if (is_left_out("mixed", "--ef") || is_left_out("crossover", "--ef")) settings.ef = {80};
   if (is_left_out("mixed", "--collection")) {
     settings.collections = {Durability::commit, Durability::none};
   }
+  if (is_left_out("crossover", "--sizes")) settings.sizes = {1000, 3000, 10'000, 30'000};
+  if (is_left_out("crossover", "--batches")) settings.batches = {1, 100, 10'000};
+  if (is_left_out("crossover", "--threads")) settings.threads = {all_threads()};
+  if (is_left_out("crossover", "--query-limit")) settings.data.query_limit = 200;
   if (is_left_out("churn", "--seconds")) settings.seconds = 0.1;
   if (is_left_out("durable", "--seconds")) settings.seconds = 3;
   if (is_left_out("disk", "--batches")) settings.batches = {256};
@@ -190,6 +194,20 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
   build.add_option("--threads", words.threads, "Threads that build: 1,all")
       ->delimiter(',')
       ->capture_default_str();
+
+  CLI::App& crossover =
+      add("crossover", "Inserting one by one, as a batch, or building anew", &measure_crossover);
+  add_index(crossover, settings, true);
+  crossover.add_option("--sizes", settings.sizes, "Vectors that are there before")
+      ->delimiter(',')
+      ->default_str("[1000,3000,10000,30000]");
+  crossover.add_option("--batches", settings.batches, "Vectors that come")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
+      ->default_str("[1,100,10000]");
+  add_sweep(crossover, settings, "[80]");
+  crossover.add_option("--threads", words.threads, "Threads of a batch and of a rebuild: 2,all")
+      ->default_str("[all]");
 
   CLI::App& update = add("update", "Updates, removals and re-insertions, and the recall after them",
                          &measure_update);

@@ -123,7 +123,7 @@ TEST_F(BenchTest, SearchTakesTheTruthOfTheFileWhenTheBaseIsWhole) {
   EXPECT_LT(points[0]["bytes_per_vector"].get<double>(), 784 * 4);
 }
 
-TEST_F(BenchTest, BuildTellsEverySizeAndTheCrossover) {
+TEST_F(BenchTest, BuildTellsEverySize) {
   const auto lines =
       lines_of({"build", "--generate", "lid24-384", "--sizes", "50,300", "--batch", "10"});
   for (const Line& line : only(lines, "build")) {
@@ -131,15 +131,24 @@ TEST_F(BenchTest, BuildTellsEverySizeAndTheCrossover) {
   }
   EXPECT_EQ(only(lines, "build").size(), 4u);   // one by one and as a batch, at two sizes
   EXPECT_EQ(only(lines, "insert").size(), 4u);  // the same
-  const auto crossings = only(lines, "crossover");
-  ASSERT_EQ(crossings.size(), 2u);
-  for (const Line& line : crossings) {
-    expect_fields(line, {"n", "rebuild_s", "insert_batch_s", "rebuild_over_insert"});
-    EXPECT_NEAR(line["rebuild_over_insert"].get<double>(),
-                line["rebuild_s"].get<double>() / line["insert_batch_s"].get<double>(),
-                0.02 * line["rebuild_over_insert"].get<double>() + 1);
+}
+
+TEST_F(BenchTest, CrossoverTellsEveryWayAndWhichIsBest) {
+  const auto lines = lines_of({"crossover", "--generate", "lid24-384", "--sizes", "100,400",
+                               "--batches", "1,50", "--query-limit", "20"});
+  const auto ways = only(lines, "crossover");
+  ASSERT_EQ(ways.size(), 2u * 2 * 4);
+  for (const Line& line : ways) {
+    expect_fields(line, {"n", "batch", "way", "threads", "seconds", "us_per_vector"});
+    EXPECT_GT(line["seconds"].get<double>(), 0);
+    EXPECT_GE(line["recall_at_10"].get<double>(), 0.9) << line.dump();
   }
-  EXPECT_EQ(only(lines, "crossover_summary").size(), 1u);
+  const auto summaries = only(lines, "crossover_summary");
+  ASSERT_EQ(summaries.size(), 4u);
+  for (const Line& line : summaries) {
+    const double ratio = line["default_s"].get<double>() / line["best_s"].get<double>();
+    EXPECT_NEAR(line["default_over_best"].get<double>(), ratio, 0.02 * ratio);
+  }
 }
 
 TEST_F(BenchTest, UpdateKeepsTheRecallAndTellsEveryPhase) {

@@ -13,9 +13,12 @@ namespace skerry::bench {
 // and 0.99 and its ratio to hnswlib's.
 void measure_search(const Settings& settings, Lines& lines);
 
-// The cost of an insert, of a batch and of a whole rebuild at several sizes, and where rebuilding
-// becomes cheaper than inserting.
+// The cost of an insert, of a batch and of a whole build at several sizes.
 void measure_build(const Settings& settings, Lines& lines);
+
+// Batches of several sizes on top of indexes of several sizes: inserted one by one, inserted as a
+// batch, or built anew with all the rest; and what a caller gets who says nothing.
+void measure_crossover(const Settings& settings, Lines& lines);
 
 // Updates, removals and re-insertions a second, and the recall before and after each round.
 void measure_update(const Settings& settings, Lines& lines);

@@ -52,6 +52,7 @@ std::string series_of(const Line& line) {
   std::string name = text_of(line, "impl");
   if (text_of(line, "scalar") != "none") name += " " + text_of(line, "scalar");
   if (text_of(line, "codes") != "exact") name += " " + text_of(line, "codes");
+  if (const std::string way = text_of(line, "way"); !way.empty()) name += " " + way;
   return name;
 }
 
@@ -297,6 +298,11 @@ std::string report_page(const std::vector<Line>& lines) {
        groups(lines, "insert", {"data", "d", "mode", "threads", "batch"})) {
     html += heading("Cost of an insert against size: " + what);
     html += plot({"vectors", true}, {"microseconds", true}, series(found, "n", "insert_us"));
+  }
+  for (const auto& [what, found] : groups(lines, "crossover", {"data", "d", "batch"})) {
+    html += heading("A batch on top of an index, against its size: " + what);
+    html += plot({"vectors before", true}, {"microseconds a vector", true},
+                 series(found, "n", "us_per_vector"));
   }
   for (const auto& [what, found] :
        groups(lines, "durable", {"data", "d", "durability", "writers"})) {

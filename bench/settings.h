@@ -22,11 +22,11 @@ struct Settings {
   unsigned build_threads = 1;
   std::uint32_t runs = 3;
   double seconds = 0.3;  // a measured stretch lasts at least so long
-  std::vector<std::size_t> sizes = {100, 1000, 10'000, 50'000, 100'000};  // build
+  std::vector<std::size_t> sizes = {100, 1000, 10'000, 50'000, 100'000};  // build, crossover
   std::size_t batch = 100;
   std::uint32_t rounds = 5;                               // update
   double fraction = 0.2;                                  // of the keys, a round
-  std::vector<std::size_t> batches = {1, 16, 256, 4096};  // durable
+  std::vector<std::size_t> batches = {1, 16, 256, 4096};  // durable, crossover, disk
   std::vector<unsigned> writers = {1};
   bool updates = false;  // durable: of keys that are present
   std::vector<Durability> durability = {Durability::commit};

@@ -79,7 +79,9 @@ class SKERRY_API Collection {
   Status upsert(Key key, VectorView vector, Payload payload = {});
   Status upsert(std::string_view name, VectorView vector, Payload payload = {});
 
-  // One commit for the whole batch, all or nothing; `payloads` is empty or one a row.
+  // One commit for the whole batch, all or nothing; `payloads` is empty or one a row. The control
+  // is asked until the commit is made, also in the line of writers: what is `cancelled` is absent,
+  // all of it. The linking after the commit is not stopped.
   Status insert(std::span<const Key> keys, MatrixView vectors,
                 std::span<const Payload> payloads = {}, const BatchOptions& options = {});
   Status insert(std::span<const std::string_view> names, MatrixView vectors,
@@ -127,12 +129,14 @@ class SKERRY_API Collection {
   Result<Snapshot> snapshot() const;
 
   // Saves an image now and trims the log behind it. Writers and readers go on meanwhile. An image
-  // is also saved in the background when the log is worth one, and by close().
-  Status save_image();
+  // is also saved in the background when the log is worth one, and by close(). The control counts
+  // bytes; stopped, the image of before is there, and nothing is lost.
+  Status save_image(const Control& control = {});
 
   // Do store and index say the same? See VerifyLevel. Searches go on; writers wait for the levels
   // quick (microseconds) and full (a walk over everything), not for the searches of `recall`, which
-  // take samples times a scan of the collection. Errors: corruption names what disagrees.
+  // take samples times a scan of the collection. Errors: corruption names what disagrees;
+  // cancelled: nothing had been found until then.
   Result<VerifyReport> verify(const VerifyOptions& options = {}) const;
 
   Result<CollectionStats> stats() const;

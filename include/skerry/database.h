@@ -94,9 +94,13 @@ class SKERRY_API Database {
 
   // A name is 1 to 255 bytes without a zero byte. Errors: already_exists; not_found;
   // incompatible when open_or_create finds other options, naming the first that differs.
+  //
+  // Opening takes long when the index must be rebuilt, for want of a good image: the control counts
+  // the vectors of that. Stopped, the collection is not open, and as it was.
   Result<Collection> create(std::string_view name, const CollectionOptions& options);
-  Result<Collection> open_collection(std::string_view name);
-  Result<Collection> open_or_create(std::string_view name, const CollectionOptions& options);
+  Result<Collection> open_collection(std::string_view name, const Control& control = {});
+  Result<Collection> open_or_create(std::string_view name, const CollectionOptions& options,
+                                    const Control& control = {});
 
   // One collection for each name, all or none, in one commit: a hundred thousand cost one sync.
   // They are opened when somebody asks for them. already_exists and a name that is none: {b} of the
@@ -116,8 +120,10 @@ class SKERRY_API Database {
   // one moment, between two commits. One commit, which writers wait for; its index is made then, as
   // by open_collection(), and when that fails the clone stands all the same. Errors: not_found;
   // already_exists; storage_full: the disk must hold the rows twice. O(bytes); memory: up to 512 MB
-  // of pages that are being written, and the longest payload.
-  Result<Collection> clone(std::string_view from, std::string_view to);
+  // of pages that are being written, and the longest payload. The control counts records, and then
+  // the vectors of the index. Stopped before the commit, there is no clone; afterwards the message
+  // says that there is one.
+  Result<Collection> clone(std::string_view from, std::string_view to, const Control& control = {});
 
   // Names in ascending order of bytes.
   Result<std::vector<std::string>> list() const;
@@ -129,10 +135,10 @@ class SKERRY_API Database {
   // of each would find, merged by distance, ties by key and then by the collection's place in the
   // list. They must agree in dimension, metric, scalar and kind of key: else incompatible, and {b}
   // of the message is the place of the first that differs. Each is searched at a moment of its own.
-  // Options are those of each search, but that `budget` is for all together. Allocates nothing once
-  // a thread has warmed up. Cost: the searches, one after the other, each told to find nothing
-  // farther than the k-th so far; k a collection to merge. Errors: those of Collection::search;
-  // invalid_argument for a collection of another database.
+  // Options are those of each search, but that `budget` and control are for all together. Allocates
+  // nothing once a thread has warmed up. Cost: the searches, one after the other, each told to find
+  // nothing farther than the k-th so far; k a collection to merge. Errors: those of
+  // Collection::search; invalid_argument for a collection of another database.
   Result<SearchResult> search_union(std::span<const Collection> collections, VectorView query,
                                     std::span<UnionHit> hits,
                                     const SearchOptions& options = {}) const;
@@ -143,18 +149,20 @@ class SKERRY_API Database {
   // Makes everything that has returned survive power loss, whatever the durability.
   Status sync();
 
-  // Saves an image of every open collection that changed, and trims the log.
-  Status checkpoint();
+  // Saves an image of every open collection that changed, and trims the log. The control counts
+  // collections; stopped, the images of the others are those of before.
+  Status checkpoint(const Control& control = {});
 
   // A consistent copy of the store into a new folder, while writers go on. The copy is opened like
   // any database; its images are made again when it is first opened. already_exists when the
-  // folder is there and not empty.
-  Status backup(const std::filesystem::path& folder) const;
+  // folder is there and not empty. The control counts bytes; stopped, the folder is empty.
+  Status backup(const std::filesystem::path& folder, const Control& control = {}) const;
 
   // Gives the store's free pages back to the file system: writes a compacted copy beside it, syncs
   // and renames it into place. Readers and writers wait for the switch. busy while another process
-  // has the database open, or this one holds a snapshot.
-  Status compact();
+  // has the database open, or this one holds a snapshot. The control counts bytes; stopped, the old
+  // file is there.
+  Status compact(const Control& control = {});
 
   // Saves images of what changed, syncs and lets go. Every handle returns `closed` from then on.
   Status close();

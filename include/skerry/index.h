@@ -17,8 +17,8 @@
 // temporary copy of a vector.
 //
 // Errors common to all calls: invalid_argument for a wrong dimension (names expected and given) or
-// for NaN or infinity (names the first bad component); closed after a move. Whatever
-// fails changes nothing.
+// for NaN or infinity (names the first bad component); closed after a move; cancelled, of those
+// that take a Control (control.h). Whatever fails changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -81,7 +81,8 @@ class SKERRY_API Index {
   // Writes the index beside `path`, syncs and renames it into place: the old file or the new one
   // is there at every moment. It shows the index as it was when the call began; writers and readers
   // go on. Saves wait for each other. O(bytes) of disk; of memory, 1 MB and 8 to 16 bytes a vector.
-  Status save(const std::filesystem::path& path) const;
+  // The control counts bytes; stopped, the old file is there.
+  Status save(const std::filesystem::path& path, const Control& control = {}) const;
 
   // A hint: makes room for `count` vectors in all. Never needed.
   Status reserve(std::size_t count);
@@ -93,7 +94,8 @@ class SKERRY_API Index {
   Status upsert(Key key, VectorView vector);
 
   // One key a row. All or nothing: one bad row and nothing is changed, the message names it. Of a
-  // key that comes twice the last row wins. Visible in one step.
+  // key that comes twice the last row wins. Visible in one step. Stopped by its control, nothing is
+  // changed.
   Status insert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options = {});
   Status upsert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options = {});
 
@@ -121,14 +123,16 @@ class SKERRY_API Index {
                               const SearchOptions& options = {}) const;
 
   // One query a row: row i writes counts[i] hits from hits[i * k] on, k = hits.size() / rows.
-  // options.threads of the process's shared workers help. The result sums the rows.
+  // options.threads of the process's shared workers help. The result sums the rows. Stopped by its
+  // control, it is `cancelled`, the message says how many queries were answered, and the counts of
+  // the others are 0; after its deadline those that were not begun have 0 hits.
   Result<SearchResult> search_batch(MatrixView queries, std::span<Hit> hits,
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options = {}) const;
 
   // Walks every invariant of the graph, the directory and the slots. Writers wait meanwhile.
-  // Errors: corruption with what is broken and where. O(n M).
-  Result<CheckReport> check() const;
+  // Errors: corruption with what is broken and where. O(n M). The control counts vectors.
+  Result<CheckReport> check(const Control& control = {}) const;
 
   IndexStats stats() const;
   const IndexOptions& options() const;

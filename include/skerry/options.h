@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <string_view>
 
+#include "skerry/control.h"
 #include "skerry/types.h"
 
 namespace skerry {
@@ -52,14 +52,6 @@ enum class Durability : std::uint8_t {
                  // before. No other process may have the database open for writing
 };
 
-// How far the rebuilding of a collection's index is, which may take long. Called by the thread that
-// opens the collection, now and then; must not throw, nor call the database.
-struct RebuildProgress {
-  void (*call)(void* context, std::string_view collection, std::uint64_t done,
-               std::uint64_t total) = nullptr;  // in vectors
-  void* context = nullptr;
-};
-
 struct DatabaseOptions {
   bool create_if_missing = true;
   bool read_only = false;
@@ -76,7 +68,6 @@ struct DatabaseOptions {
                                          // 1 MB) whose index stays in memory; that of the others
                                          // is made again when it is needed, in 0.1 ms or so
   CustomDistance custom = {};            // given to collections with Metric::custom
-  RebuildProgress rebuild_progress = {};
 };
 
 // One search. Zeroes mean "the collection's own".
@@ -88,6 +79,11 @@ struct SearchOptions {
                               // chosen are scored once more, exactly
   bool exact = false;         // scan everything instead of walking the graph
   std::uint32_t threads = 1;  // batch search only; 0: one a core
+  // A search whose deadline has passed returns the best that it has found, perhaps nothing, with
+  // `exhausted`; one whose function says no is `cancelled`. Done: vectors and keys looked at, of an
+  // unknown total; of a batch, queries answered; of a union, collections searched; of a snapshot,
+  // rows.
+  Control control = {};
 };
 
 // How closely verify() looks; each level does what the one before it does.
@@ -101,11 +97,14 @@ struct VerifyOptions {
   VerifyLevel level = VerifyLevel::full;
   std::uint32_t samples = 200;  // recall: vectors to ask for, drawn evenly
   std::uint64_t seed = 0;       // of the drawing
+  Control control = {};         // done: vectors looked at; a stopped verify has found nothing yet
 };
 
 // One batch of writes.
 struct BatchOptions {
   std::uint32_t threads = 1;  // to link new vectors with; 0: one a core
+  // Done: rows. A batch that was stopped is absent, all of it.
+  Control control = {};
 };
 
 }  // namespace skerry

@@ -6,20 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "skerry/control.h"
 #include "skerry/types.h"
 
 namespace skerry {
 
-// How far a repair is. Called by the thread that repairs, now and then; must not throw.
-struct RepairProgress {
-  void (*call)(void* context, std::uint64_t done, std::uint64_t total) = nullptr;  // pages
-  void* context = nullptr;
-};
-
 struct RepairOptions {
   // Where the repaired database goes: a folder that is new or empty. Empty: into its own place.
   std::filesystem::path destination = {};
-  RepairProgress progress = {};
+  Control control = {};  // done: pages read, about; stopped, nothing has changed
 };
 
 // Keys from first to last, both included.

@@ -72,9 +72,10 @@ class SKERRY_API Snapshot {
 
   // What an exact search of the collection would have answered at that moment. It has no graph to
   // walk: O(n), every vector is read from the store and scored, of an allow-list its keys; with
-  // byte-string keys every name is read too. Of the options, filter, max_distance and budget are
-  // obeyed; ef and exact are checked, and a scan is what they can ask for. Memory: a block of rows,
-  // 1 MB or one row; the list of a filter once more; of byte-string keys the names of the hits.
+  // byte-string keys every name is read too. Of the options, filter, max_distance, budget and
+  // control are obeyed; ef and exact are checked, and a scan is what they can ask for. Memory: a
+  // block of rows, 1 MB or one row; the list of a filter once more; of byte-string keys the names
+  // of the hits.
   Result<SearchResult> search(VectorView query, std::span<Hit> hits,
                               const SearchOptions& options = {}) const;
   Result<SearchResult> search(VectorView query, std::span<NamedHit> hits,

@@ -335,12 +335,8 @@ struct NamedUnionHit {
 struct SearchResult {
   std::uint32_t count = 0;    // hits written, at most the size of the buffer
   bool exact = false;         // true: every live key was considered, recall is 1 by construction
-  bool exhausted = false;     // true: the caller's budget ended the search early
+  bool exhausted = false;     // true: the caller's budget or deadline ended the search early
   std::uint64_t visited = 0;  // codes and vectors scored
 };
-
-// How a long call goes on: called now and then, from the calling thread, with the items done and
-// the items in all (0: not known). Returning false asks the call to stop.
-using Progress = FunctionRef<bool(std::uint64_t done, std::uint64_t total)>;
 
 }  // namespace skerry

@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/failure.h"
-#include "cli/interrupt.h"
+#include "cli/long_call.h"
 #include "cli/output.h"
 
 namespace skerry::cli {
@@ -21,11 +21,11 @@ struct Backup {
     Database database = open_to_read(place);
     const bool was_there = std::filesystem::exists(folder);
     {
-      const LeaveOnInterrupt leave([this, was_there] {
-        std::error_code ignored;
-        if (!was_there) std::filesystem::remove_all(folder, ignored);  // half a copy is none
-      });
-      check(database.backup(folder), folder);
+      LongCall call("backup");
+      const Status copied = database.backup(folder, call.control());
+      std::error_code ignored;
+      if (!copied.ok() && !was_there) std::filesystem::remove(folder, ignored);  // it is empty
+      check(copied, folder);
     }
     check(database.close(), place.database);
     if (json_wanted()) {

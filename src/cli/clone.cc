@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/failure.h"
+#include "cli/long_call.h"
 #include "cli/output.h"
 
 namespace skerry::cli {
@@ -16,7 +17,10 @@ struct Clone {
 
   void run() const {
     Database database = open_database(place);
-    const Collection clone = take(database.clone(place.collection, to), place.collection);
+    const Collection clone = [&] {
+      LongCall call("clone");
+      return take(database.clone(place.collection, to, call.control()), place.collection);
+    }();
     const std::uint64_t rows = clone.size();
     check(database.close(), place.database);
     if (json_wanted()) {

@@ -3,14 +3,12 @@
 
 #include <fmt/core.h>
 
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "cli/exit_code.h"
 #include "cli/failure.h"
+#include "cli/long_call.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "formats/format.h"
 
 namespace skerry::cli {
@@ -23,14 +21,6 @@ std::string text_of(const T& value) {
   } else {
     return fmt::format("{}", value);
   }
-}
-
-// A collection without a good image is rebuilt when it is opened: one bar each, wiped at the end.
-void show_rebuild(void*, std::string_view collection, std::uint64_t done, std::uint64_t total) {
-  static std::optional<Progress> bar;
-  if (!bar.has_value()) bar.emplace(fmt::format("rebuilding {}", collection), total);
-  bar->update(done);
-  if (done >= total) bar.reset();
 }
 
 }  // namespace
@@ -134,7 +124,6 @@ Database open_database(const Place& place, bool create, Durability durability) {
   DatabaseOptions options;
   options.create_if_missing = create;
   options.durability = durability;
-  options.rebuild_progress = {show_rebuild, nullptr};
   return take(Database::open(place.database, options), place.database);
 }
 
@@ -144,8 +133,14 @@ Database open_to_read(const Place& place) {
   return take(Database::open(place.database, options), place.database);
 }
 
+// A collection without a good image is rebuilt when it is opened.
+Result<Collection> open_watched(Database& database, const std::string& name) {
+  LongCall call("rebuilding " + name);
+  return database.open_collection(name, call.control());
+}
+
 Collection open_collection(Database& database, const Place& place) {
-  return take(database.open_collection(place.collection), "collection " + place.collection);
+  return take(open_watched(database, place.collection), "collection " + place.collection);
 }
 
 }  // namespace skerry::cli

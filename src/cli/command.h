@@ -43,6 +43,8 @@ Database open_database(const Place& place, bool create = false,
 // For commands that only read: they work beside a running writer and keep nobody out.
 Database open_to_read(const Place& place);
 Collection open_collection(Database& database, const Place& place);
+// With a bar while its index is rebuilt; from here on Ctrl-C is only noted (interrupt.h).
+Result<Collection> open_watched(Database& database, const std::string& name);
 
 // An option whose words are those of an enum.
 template <class Enum>

@@ -5,7 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/failure.h"
-#include "cli/interrupt.h"
+#include "cli/long_call.h"
 #include "cli/output.h"
 
 namespace skerry::cli {
@@ -15,10 +15,12 @@ struct Compact {
   Place place;
 
   void run() {
-    const LeaveOnInterrupt leave([] {});  // the old store stands until the new one is whole
     Database database = open_database(place);
     const std::uint64_t before = take(database.stats(), place.database).store_disk_bytes;
-    check(database.compact(), place.database);
+    {
+      LongCall call("compact");
+      check(database.compact(call.control()), place.database);
+    }
     const std::uint64_t after = take(database.stats(), place.database).store_disk_bytes;
     check(database.close(), place.database);
     if (json_wanted()) {

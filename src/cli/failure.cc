@@ -39,6 +39,7 @@ int exit_code_of(Code code) noexcept {
 
 void check(const Status& status, std::string_view subject) {
   if (status.ok()) return;
+  if (status.code() == Code::cancelled) fail(kInterrupted, fmt::format("{}: interrupted", subject));
   fail(exit_code_of(status.code()), fmt::format("{}: {}", subject, status.message()));
 }
 

@@ -171,7 +171,7 @@ struct Import {
     }
     MatrixView vectors;
     if (Outcome fits = converter.convert(file, batch, vectors); !fits.ok()) return fits;
-    const BatchOptions how{threads};
+    const BatchOptions how{.threads = threads};
     const auto put = [&](auto list) {
       return insert ? collection.insert(list, vectors, payloads, how)
                     : collection.upsert(list, vectors, payloads, how);

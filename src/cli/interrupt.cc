@@ -2,13 +2,11 @@
 #include "cli/interrupt.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 
 #include "cli/exit_code.h"
 #include "cli/failure.h"
@@ -46,26 +44,6 @@ bool interrupted() noexcept {
 
 int stop_fd() noexcept {
   return ends[0];
-}
-
-LeaveOnInterrupt::LeaveOnInterrupt(std::function<void()> tidy) {
-  catch_interrupts();
-  if (::pipe2(done_, O_CLOEXEC) != 0) fail(kStorage, "no pipe for signals");
-  watcher_ = std::thread([done = done_[0], tidy = std::move(tidy)] {
-    pollfd watched[2] = {{stop_fd(), POLLIN, 0}, {done, POLLIN, 0}};
-    while (::poll(watched, 2, -1) < 0 && errno == EINTR) {
-    }
-    if (watched[0].revents == 0) return;
-    tidy();
-    std::fputs("skerry: interrupted\n", stderr);
-    ::_exit(kInterrupted);
-  });
-}
-
-LeaveOnInterrupt::~LeaveOnInterrupt() {
-  ::close(done_[1]);
-  watcher_.join();
-  ::close(done_[0]);
 }
 
 }  // namespace skerry::cli

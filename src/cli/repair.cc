@@ -3,25 +3,17 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/failure.h"
-#include "cli/interrupt.h"
+#include "cli/long_call.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 
 namespace skerry::cli {
 namespace {
 
 constexpr std::size_t kKeysShown = 20;
-
-void show_pages(void* context, std::uint64_t done, std::uint64_t total) {
-  auto& bar = *static_cast<std::optional<Progress>*>(context);
-  if (!bar.has_value()) bar.emplace("repair", total);
-  bar->update(done);
-}
 
 Json names_json(const std::vector<std::string>& names) {
   Json all = Json::array();
@@ -135,13 +127,11 @@ struct Repair {
   std::string destination;
 
   void run() {
-    const LeaveOnInterrupt leave([] {});  // what is half done is removed by the next repair
-    std::optional<Progress> bar;
-    RepairOptions options;
-    options.destination = destination;
-    options.progress = {show_pages, &bar};
-    const Result<RepairReport> repaired = Database::repair(place.database, options);
-    bar.reset();
+    const Result<RepairReport> repaired = [&] {
+      LongCall call("repair");
+      return Database::repair(place.database,
+                              {.destination = destination, .control = call.control()});
+    }();
     check(repaired.status(), place.database);
     if (json_wanted()) {
       print_json(json_of(*repaired));

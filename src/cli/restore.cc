@@ -8,7 +8,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/failure.h"
-#include "cli/interrupt.h"
+#include "cli/long_call.h"
 #include "cli/output.h"
 
 namespace skerry::cli {
@@ -25,10 +25,9 @@ struct Restore {
       std::error_code ignored;
       if (!was_there) std::filesystem::remove_all(folder, ignored);
     };
-    const LeaveOnInterrupt leave(discard);
-    copy();
     std::uint64_t vectors = 0;
     try {
+      copy();
       vectors = verify();
     } catch (...) {
       discard();
@@ -50,7 +49,8 @@ struct Restore {
     options.create_if_missing = false;
     options.read_only = true;
     Database backup = take(Database::open(place.database, options), place.database);
-    check(backup.backup(folder), folder);
+    LongCall call("restore");
+    check(backup.backup(folder, call.control()), folder);
     check(backup.close(), place.database);
   }
 
@@ -60,8 +60,9 @@ struct Restore {
     Database database = open_database(restored);
     std::uint64_t vectors = 0;
     for (const std::string& name : take(database.list(), folder)) {
-      const Collection collection = take(database.open_collection(name), name);
-      const VerifyReport report = take(collection.verify(), name);
+      const Collection collection = take(open_watched(database, name), name);
+      LongCall call("verify " + name);
+      const VerifyReport report = take(collection.verify({.control = call.control()}), name);
       if (report.index.unreachable > 0) fail(kDamaged, name + ": vectors that no search meets");
       vectors += report.vectors_compared;
     }

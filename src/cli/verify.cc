@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/failure.h"
-#include "cli/interrupt.h"
+#include "cli/long_call.h"
 #include "cli/output.h"
 
 namespace skerry::cli {
@@ -17,7 +17,6 @@ struct Verify {
   VerifyOptions options;
 
   void run() {
-    const LeaveOnInterrupt leave([] {});
     Database database = open_to_read(place);
     const auto names = place.collection.empty() ? take(database.list(), place.database)
                                                 : std::vector<std::string>{place.collection};
@@ -31,10 +30,12 @@ struct Verify {
     Table table(header);
     for (const std::string& name : names) {
       // One damaged collection does not hide the state of the others.
-      const Result<Collection> collection = database.open_collection(name);
+      const Result<Collection> collection = open_watched(database, name);
       if (collection.status().code() == Code::not_found) {
         check(collection.status(), "collection " + name);
       }
+      LongCall call("verify " + name);
+      options.control = call.control();
       const Result<VerifyReport> report =
           collection.ok() ? collection->verify(options) : Result<VerifyReport>(collection.status());
       if (!report.ok()) {

@@ -69,6 +69,7 @@ Status write_batch(const std::shared_ptr<CollectionState>& state, Kind kind,
     request.vectors = vectors;
     request.payloads = payloads;
     request.threads = options.threads;
+    request.control = options.control;
     return collection.write(request, false, false);
   });
 }
@@ -83,6 +84,7 @@ Status write_batch(const std::shared_ptr<CollectionState>& state, Kind kind,
     request.vectors = vectors;
     request.payloads = payloads;
     request.threads = options.threads;
+    request.control = options.control;
     return collection.write(request, true, false);
   });
 }
@@ -243,8 +245,8 @@ Result<Snapshot> Collection::snapshot() const {
   });
 }
 
-Status Collection::save_image() {
-  return guarded(state_, [](CollectionState& state) { return state.save_image(); });
+Status Collection::save_image(const Control& control) {
+  return guarded(state_, [&](CollectionState& state) { return state.save_image(control); });
 }
 Result<VerifyReport> Collection::verify(const VerifyOptions& options) const {
   return guarded(state_, [&](CollectionState& state) { return state.verify(options); });

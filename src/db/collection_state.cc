@@ -87,12 +87,12 @@ Result<std::shared_ptr<CollectionState>> CollectionState::create(
 
 Result<std::shared_ptr<CollectionState>> CollectionState::open(
     const std::shared_ptr<DatabaseState>& database, std::string_view name,
-    const store::CollectionRecord& record) {
+    const store::CollectionRecord& record, const Control& control) {
   std::shared_ptr<CollectionState> state(new CollectionState(database, name, record.options));
   state->id_ = record.id;
   state->caught_up_ = state->counter_.count_others();  // before the store is looked at
   const std::lock_guard lock(state->view_mutex_);
-  const Status status = state->wake();
+  const Status status = state->wake(control);
   if (!status.ok()) return status;
   state->image_due_at_ = entries_before_image(state->engine().size());
   return state;
@@ -312,11 +312,12 @@ void CollectionState::end_publish() noexcept {
 }
 
 Status CollectionState::write_rows(store::Commit& commit, Request& request, bool alone) {
-  request.status = Status();
   request.removed = 0;
   request.sequence = 0;
   request.ids.clear();
   request.fresh.clear();
+  request.status = request.look(0);
+  if (!request.status.ok()) return Status();
   Status status = commit.turn_to(id_);
   if (!status.ok()) return status;
 
@@ -379,6 +380,8 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
 
   const std::span<const Key> keys = request.numbers();
   for (std::size_t i = 0; i < keys.size(); ++i) {
+    request.status = request.look(i);
+    if (!request.status.ok()) return request.status;
     const Result<store::Transaction::Room> room = commit.put_vector(keys[i]);
     if (!room.ok()) return room.error();
     engine().store(request.vectors.row(i), room->bytes);
@@ -386,6 +389,8 @@ Status CollectionState::write_rows(store::Commit& commit, Request& request, bool
     status = commit.put_payload(keys[i], payload, room->fresh);
     if (!status.ok()) return status;
   }
+  request.status = request.look(keys.size());
+  if (!request.status.ok()) return request.status;
   const Result<std::uint64_t> sequence = commit.log(store::LogKind::upserts, keys);
   if (sequence.ok()) request.sequence = commit_to_ = *sequence;
   return sequence.status();
@@ -662,7 +667,7 @@ ImageTag CollectionState::image_tag() const noexcept {
   return {id_, {identity[0], identity[1]}};
 }
 
-Status CollectionState::save_image(bool only_if_changed) {
+Status CollectionState::save_image(bool only_if_changed, const Control& control) {
   // One that is put away needs none: it is made again from the store as quickly.
   if (only_if_changed && view_.load(std::memory_order_relaxed) == nullptr) return alive();
   Status status = keep_up();
@@ -682,17 +687,18 @@ Status CollectionState::save_image(bool only_if_changed) {
   if (only_if_changed && engine().sequence() == saved && !is_image_damaged()) return status;
   // Nor does a small one of so many that most are put away: an image each would be a sync each.
   if (only_if_changed && is_small(view()) && database_->is_for_many()) return status;
-  return save_image_now([this] { return alive().ok(); }, true);
+  return save_image_now([this] { return alive().ok(); }, true, control);
 }
 
 // Under image_mutex_ and a Pin. See database_state.h for the order of the steps. `go_on`: false
 // ends it. When another process is saving one: waits for that, or leaves it at that.
-Status CollectionState::save_image_now(FunctionRef<bool()> go_on, bool wait) {
+Status CollectionState::save_image_now(FunctionRef<bool()> go_on, bool wait,
+                                       const Control& control) {
   const std::int64_t begun = now_ns();
   ImageLock making;
   Status status = making.take(database_->folder(), id_, ImageLock::For::making, wait);
   if (status.ok()) {
-    status = place_image(go_on);
+    status = place_image(go_on, control);
   } else if (status.code() == Code::busy) {
     status = Status();
   }
@@ -718,7 +724,7 @@ bool CollectionState::is_image_damaged() const noexcept {
 
 // Whoever puts an image in its place and trims the log behind it keeps others, here and in other
 // processes, from doing it or from choosing an image meanwhile.
-Status CollectionState::place_image(FunctionRef<bool()> go_on) {
+Status CollectionState::place_image(FunctionRef<bool()> go_on, const Control& control) {
   ImageLock placing;
   const std::uint64_t entries = log_entries_.load(std::memory_order_relaxed);
   Engine& engine = this->engine();  // stays while we pin it, even if it is exchanged
@@ -748,7 +754,8 @@ Status CollectionState::place_image(FunctionRef<bool()> go_on) {
   };
   Status status;
   if (database_->options().use_images) {
-    const Result<std::uint64_t> saved = engine.save(image_path(), image_tag(), go_on, ready);
+    const Result<std::uint64_t> saved =
+        engine.save(image_path(), image_tag(), go_on, ready, control);
     status = saved.status();
     if (saved.ok()) sequence = *saved;
   } else {
@@ -780,7 +787,7 @@ void CollectionState::keep(FunctionRef<bool()> go_on) noexcept try {
   static_cast<void>(engine().verify_rows(is_wanted));
   if (database_->options().read_only || (!is_image_due() && !is_image_damaged())) return;
   const std::unique_lock lock(image_mutex_, std::try_to_lock);
-  if (lock.owns_lock() && is_wanted()) static_cast<void>(save_image_now(is_wanted, false));
+  if (lock.owns_lock() && is_wanted()) static_cast<void>(save_image_now(is_wanted, false, {}));
 } catch (const std::exception&) {
   image_due_at_.fetch_add(kLogEntriesBeforeImage, std::memory_order_relaxed);
 }

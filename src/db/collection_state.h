@@ -64,7 +64,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
       const CollectionOptions& options);
   static Result<std::shared_ptr<CollectionState>> open(
       const std::shared_ptr<DatabaseState>& database, std::string_view name,
-      const store::CollectionRecord& record);
+      const store::CollectionRecord& record, const Control& control);
 
   ~CollectionState();
   CollectionState(const CollectionState&) = delete;
@@ -108,7 +108,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Result<SearchResult> search_batch(MatrixView queries, std::span<NamedHit> hits,
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options) const;
-  Status save_image() { return save_image(false); }
+  Status save_image(const Control& control) { return save_image(false, control); }
   Result<VerifyReport> verify(const VerifyOptions& options) const;
   Result<CollectionStats> stats() const;
   Status alive() const noexcept;
@@ -135,7 +135,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   // Memory for the request's vectors; its status says why when there is none.
   void admit(Request& request) noexcept;
   // The request's rows. An error of the request alone goes into its status; what is returned is
-  // an error of the store. `alone`: no earlier request of this commit is of this collection.
+  // an error of the store, or `cancelled` with some of the rows written. `alone`: no earlier
+  // request of this commit is of this collection.
   Status write_rows(store::Commit& commit, Request& request, bool alone);
   // What was committed of the group's requests that are ours becomes visible.
   void publish(std::span<Request* const> group) noexcept;
@@ -151,7 +152,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   std::size_t commit_gone = 0;
 
   // -- for close, checkpoint and drop -------------------------------------------------------------
-  Status save_image_if_changed() { return save_image(true); }
+  Status save_image_if_changed(const Control& control) { return save_image(true, control); }
   // The keeper's work: links what was shown unlinked, looks at rows that nobody has touched, and
   // saves an image that is due. Ends early when `go_on` says so.
   void keep(FunctionRef<bool()> go_on) noexcept;
@@ -197,10 +198,10 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   };
 
   // recovery.cc
-  Result<std::unique_ptr<View>> make_view() const;
-  Result<std::unique_ptr<View>> recover() const;
+  Result<std::unique_ptr<View>> make_view(const Control& control) const;
+  Result<std::unique_ptr<View>> recover(const Control& control) const;
   Result<std::unique_ptr<View>> load_image(Status& why) const;
-  Result<std::unique_ptr<View>> rebuild(std::uint64_t& reached) const;
+  Result<std::unique_ptr<View>> rebuild(std::uint64_t& reached, const Control& control) const;
   Status replay(View& view, const std::vector<Key>& keys,
                 const std::unordered_map<Key, std::size_t>& last, std::uint64_t sequence) const;
   Status read_changes(const store::Reading& reading, std::uint64_t after, std::vector<Key>& keys,
@@ -221,7 +222,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
     dropped,
   };
   Status catch_up(bool look) const noexcept;
-  Status wake() const;
+  Status wake(const Control& control) const;
   Status wake_or_close() const;
   Status reload() const;
   void release_retired() const noexcept;
@@ -233,17 +234,18 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Result<Followed> follow(View& view, std::uint64_t after, bool fresh) const;
 
   // verify.cc
-  Result<CheckReport> engine_check() const;
+  std::uint64_t verify_steps(const VerifyOptions& options) const;
+  Result<CheckReport> engine_check(Watch& watch) const;
   Status verify_counts(const store::Reading& reading, VerifyReport& report, bool& behind) const;
-  Status verify_contents(const store::Reading& reading, VerifyReport& report) const;
-  Status verify_recall(const VerifyOptions& options, VerifyReport& report) const;
+  Status verify_contents(const store::Reading& reading, VerifyReport& report, Watch& watch) const;
+  Status verify_recall(const VerifyOptions& options, VerifyReport& report, Watch& watch) const;
 
   // May be put away: it is scanned, and made again as quickly as an image of it is read.
   bool is_small(const View& view) const noexcept;
   ImageTag image_tag() const noexcept;
-  Status save_image(bool only_if_changed);
-  Status save_image_now(FunctionRef<bool()> go_on, bool wait);
-  Status place_image(FunctionRef<bool()> go_on);
+  Status save_image(bool only_if_changed, const Control& control);
+  Status save_image_now(FunctionRef<bool()> go_on, bool wait, const Control& control);
+  Status place_image(FunctionRef<bool()> go_on, const Control& control);
   bool is_image_due() const noexcept;
   bool is_image_damaged() const noexcept;
   Status check_write(const Request& request, bool by_name, bool single) const noexcept;
@@ -296,7 +298,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   };
   mutable std::atomic<std::uint64_t> caught_up_{0};  // counter_.others() that the view holds
   std::uint64_t reserved_ = 0;                       // upserts of the leader's group
-  std::vector<Step> steps_;     // of the leader, who publishes; has room for all
+  std::vector<Publication> steps_;     // of the leader, who publishes; has room for all
   std::uint64_t admitted_ = 0;  // its requests
   // Since put_away() last asked; set by whoever reads. Racy by design: a mark that is
   // lost, or set late, costs making an index again.

@@ -64,12 +64,14 @@ Database::~Database() {
 Result<Collection> Database::create(std::string_view name, const CollectionOptions& options) {
   return guarded(state_, [&](DatabaseState& state) { return state.create(name, options); });
 }
-Result<Collection> Database::open_collection(std::string_view name) {
-  return guarded(state_, [&](DatabaseState& state) { return state.open_collection(name); });
+Result<Collection> Database::open_collection(std::string_view name, const Control& control) {
+  return guarded(state_,
+                 [&](DatabaseState& state) { return state.open_collection(name, control); });
 }
-Result<Collection> Database::open_or_create(std::string_view name,
-                                            const CollectionOptions& options) {
-  return guarded(state_, [&](DatabaseState& state) { return state.open_or_create(name, options); });
+Result<Collection> Database::open_or_create(std::string_view name, const CollectionOptions& options,
+                                            const Control& control) {
+  return guarded(
+      state_, [&](DatabaseState& state) { return state.open_or_create(name, options, control); });
 }
 Status Database::create(std::span<const std::string_view> names, const CollectionOptions& options) {
   return guarded(state_, [&](DatabaseState& state) { return state.create(names, options); });
@@ -80,8 +82,9 @@ Status Database::drop(std::string_view name) {
 Status Database::rename(std::string_view from, std::string_view to) {
   return guarded(state_, [&](DatabaseState& state) { return state.rename(from, to); });
 }
-Result<Collection> Database::clone(std::string_view from, std::string_view to) {
-  return guarded(state_, [&](DatabaseState& state) { return state.clone(from, to); });
+Result<Collection> Database::clone(std::string_view from, std::string_view to,
+                                   const Control& control) {
+  return guarded(state_, [&](DatabaseState& state) { return state.clone(from, to, control); });
 }
 Result<std::vector<CollectionInfo>> Database::collections() const {
   return guarded(state_, [](DatabaseState& state) { return state.collections(); });
@@ -106,14 +109,14 @@ Result<std::vector<std::string>> Database::list() const {
 Status Database::sync() {
   return guarded(state_, [](DatabaseState& state) { return state.sync(); });
 }
-Status Database::checkpoint() {
-  return guarded(state_, [](DatabaseState& state) { return state.checkpoint(); });
+Status Database::checkpoint(const Control& control) {
+  return guarded(state_, [&](DatabaseState& state) { return state.checkpoint(control); });
 }
-Status Database::backup(const std::filesystem::path& folder) const {
-  return guarded(state_, [&](DatabaseState& state) { return state.backup(folder); });
+Status Database::backup(const std::filesystem::path& folder, const Control& control) const {
+  return guarded(state_, [&](DatabaseState& state) { return state.backup(folder, control); });
 }
-Status Database::compact() {
-  return guarded(state_, [](DatabaseState& state) { return state.compact(); });
+Status Database::compact(const Control& control) {
+  return guarded(state_, [&](DatabaseState& state) { return state.compact(control); });
 }
 Status Database::close() {
   return guarded(state_, [](DatabaseState& state) { return state.close(); });

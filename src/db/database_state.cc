@@ -367,7 +367,8 @@ Status DatabaseState::check_for_writing() const noexcept {
 // Under the entry's mutex. `record`: what the name stood for a moment ago; not_found when that is
 // so no more.
 Result<Collection> DatabaseState::open_entry(Entry& entry, std::string_view name,
-                                             const store::CollectionRecord& record) {
+                                             const store::CollectionRecord& record,
+                                             const Control& control) {
   Status status = alive();
   if (!status.ok()) return status;
   const Result<store::CollectionRecord> now = find(name);
@@ -381,7 +382,7 @@ Result<Collection> DatabaseState::open_entry(Entry& entry, std::string_view name
     return Collection(entry.state);
   }
   Result<std::shared_ptr<CollectionState>> state =
-      CollectionState::open(shared_from_this(), name, record);
+      CollectionState::open(shared_from_this(), name, record, control);
   if (!state.ok()) return state.error();
   entry.state = std::move(*state);
   return Collection(entry.state);
@@ -429,7 +430,7 @@ Status DatabaseState::create(std::span<const std::string_view> names,
   return store_->create_collections(names, options);
 }
 
-Result<Collection> DatabaseState::open_collection(std::string_view name) {
+Result<Collection> DatabaseState::open_collection(std::string_view name, const Control& control) {
   const Status status = check_name(name);
   if (!status.ok()) return status;
   for (;;) {
@@ -437,14 +438,15 @@ Result<Collection> DatabaseState::open_collection(std::string_view name) {
     if (!record.ok()) return record.error();
     const std::shared_ptr<Entry> entry = entry_of(record->id);
     const std::lock_guard lock(entry->mutex);
-    Result<Collection> collection = open_entry(*entry, name, *record);
+    Result<Collection> collection = open_entry(*entry, name, *record, control);
     // Dropped or renamed between the two looks: look again.
     if (collection.status().code() != Code::not_found) return collection;
   }
 }
 
 Result<Collection> DatabaseState::open_or_create(std::string_view name,
-                                                 const CollectionOptions& options) {
+                                                 const CollectionOptions& options,
+                                                 const Control& control) {
   Status status = check_name(name);
   if (!status.ok()) return status;
   for (;;) {
@@ -454,7 +456,7 @@ Result<Collection> DatabaseState::open_or_create(std::string_view name,
     const bool absent = status.code() == Code::not_found;
     if (status.ok()) status = check_same(record->options, options);
     if (!status.ok() && !absent) return status;
-    Result<Collection> collection = absent ? create(name, options) : open_collection(name);
+    Result<Collection> collection = absent ? create(name, options) : open_collection(name, control);
     // Somebody was quicker to make it, or to drop it: look again.
     if (collection.status().code() == (absent ? Code::already_exists : Code::not_found)) continue;
     return collection;
@@ -520,14 +522,29 @@ Status DatabaseState::rename(std::string_view from, std::string_view to) {
   }
 }
 
-Result<Collection> DatabaseState::clone(std::string_view from, std::string_view to) {
+Result<Collection> DatabaseState::clone(std::string_view from, std::string_view to,
+                                        const Control& control) {
   Status status = check_name(from);
   if (status.ok()) status = check_name(to);
   if (status.ok()) status = check_outside_callbacks();
   if (status.ok()) status = check_for_writing();
-  if (status.ok()) status = store_->clone_collection(from, to).status();
   if (!status.ok()) return status;
-  return open_collection(to);
+  const Result<store::CollectionRecord> source = find(from);
+  if (!source.ok()) return source.error();
+  std::uint64_t records = 0;
+  status = store_->read([&](const store::Reading& reading) {
+    const Result<std::uint64_t> counted = reading.records_of(*source);
+    if (counted.ok()) records = *counted;
+    return counted.status();
+  });
+  if (!status.ok()) return status;
+  Watch watch(control, records);
+  status = watch.begin();
+  if (status.ok()) status = store_->clone_collection(from, to, watch).status();
+  if (!status.ok()) return status;
+  Result<Collection> clone = open_collection(to, watch.inner());
+  if (clone.status().code() != Code::cancelled) return clone;
+  return Status(Code::cancelled, "the clone is made, but opening it was stopped");
 }
 
 Result<std::vector<std::string>> DatabaseState::list() const {
@@ -593,16 +610,24 @@ void DatabaseState::commit(std::span<Request* const> group) noexcept {
 }
 
 // One transaction for all that is admitted in the group; again for as long as another process gets
-// in between.
+// in between, and without a request that was stopped in the middle of its rows.
 Status DatabaseState::store_group(std::span<Request* const> group) noexcept {
   for (;;) {
     CollectionState* behind = nullptr;
     const Status status = try_group(group, behind);
+    const bool is_cancelled = status.code() == Code::cancelled;
     const bool wrote = status.ok() && std::any_of(group.begin(), group.end(), [](auto* request) {
                          return request->admitted && request->sequence != 0;
                        });
     if (wrote) counter_.raise();
     for (Request* request : group) request->collection->end_commit(status.ok());
+    if (is_cancelled) {
+      // What it had written already went with the transaction, and the others' with it.
+      for (Request* request : group) {
+        if (request->status.code() == Code::cancelled) request->collection->give_up(*request);
+      }
+      continue;
+    }
     if (behind == nullptr) return status;
     const Status caught_up = behind->catch_up_for_commit();
     if (caught_up.ok()) continue;
@@ -659,18 +684,23 @@ Status DatabaseState::sync() {
   return store_->environment().sync();
 }
 
-Status DatabaseState::checkpoint() {
+Status DatabaseState::checkpoint(const Control& control) {
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
-  Status first;
+  std::uint64_t open = 0;
+  each_open_state([&](CollectionState&) { ++open; });
+  Watch watch(control, open);
+  Status first = watch.begin();
   each_open_state([&](CollectionState& state) {
-    const Status status = state.save_image_if_changed();
+    if (!watch.status().ok()) return;
+    const Status status = state.save_image_if_changed(watch.inner());
     // A collection that was dropped meanwhile needs no image.
     if (first.ok() && status.code() != Code::closed) first = status;
+    static_cast<void>(watch.advance(1));
   });
-  return first;
+  return watch.status().ok() ? first : watch.status();
 }
 
-Status DatabaseState::backup(const std::filesystem::path& folder) const {
+Status DatabaseState::backup(const std::filesystem::path& folder, const Control& control) const {
   const fs::path fresh = folder / "store.new";
   Status status = remove_folder(fresh);  // left by a backup that was killed, or could not tidy up
   if (!status.ok()) return status;
@@ -679,7 +709,7 @@ Status DatabaseState::backup(const std::filesystem::path& folder) const {
   if (*is_taken) return Status(Code::already_exists, "the folder of the backup is not empty");
   status = make_folders(folder);
   if (status.ok()) status = make_folders(fresh);
-  if (status.ok()) status = store_->environment().copy_to(fresh / "data.mdb");
+  if (status.ok()) status = store_->environment().copy_to(fresh / "data.mdb", control);
   // Images of ours must not be taken for images of the copy, which goes its own way.
   if (status.ok()) status = store::Store::renew_identity(fresh);
   if (status.ok()) status = sync_path(fresh);
@@ -694,7 +724,7 @@ Status DatabaseState::backup(const std::filesystem::path& folder) const {
   return status;
 }
 
-Status DatabaseState::compact() {
+Status DatabaseState::compact(const Control& control) {
   Status status = check_outside_callbacks();
   if (!status.ok()) return status;
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
@@ -703,7 +733,7 @@ Status DatabaseState::compact() {
   // Another process would go on with the old file.
   if (status.ok()) status = lock_.become_alone();
   if (!status.ok()) return status;
-  status = store_->environment().compact();
+  status = store_->environment().compact(control);
   const Status together = lock_.let_others_in();
   return status.ok() ? together : status;
 }
@@ -726,7 +756,7 @@ Status DatabaseState::close() {
     if (!options_.read_only && options_.use_images) {
       Status status;
       try {
-        status = state.save_image_if_changed();
+        status = state.save_image_if_changed({});
       } catch (const std::bad_alloc&) {
         status = Status(Code::out_of_memory, "no memory to save the image");
       }

@@ -78,12 +78,13 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   DatabaseState& operator=(const DatabaseState&) = delete;
 
   Result<Collection> create(std::string_view name, const CollectionOptions& options);
-  Result<Collection> open_collection(std::string_view name);
-  Result<Collection> open_or_create(std::string_view name, const CollectionOptions& options);
+  Result<Collection> open_collection(std::string_view name, const Control& control);
+  Result<Collection> open_or_create(std::string_view name, const CollectionOptions& options,
+                                    const Control& control);
   Status create(std::span<const std::string_view> names, const CollectionOptions& options);
   Status drop(std::string_view name);
   Status rename(std::string_view from, std::string_view to);
-  Result<Collection> clone(std::string_view from, std::string_view to);
+  Result<Collection> clone(std::string_view from, std::string_view to, const Control& control);
   Result<std::vector<std::string>> list() const;
   Result<std::vector<CollectionInfo>> collections() const;
   // union_search.cc
@@ -93,9 +94,9 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
                                     std::span<NamedUnionHit> hits,
                                     const SearchOptions& options) const;
   Status sync();
-  Status checkpoint();
-  Status backup(const std::filesystem::path& folder) const;
-  Status compact();
+  Status checkpoint(const Control& control);
+  Status backup(const std::filesystem::path& folder, const Control& control) const;
+  Status compact(const Control& control);
   Status close();
   Result<DatabaseStats> stats() const;
 
@@ -144,7 +145,7 @@ class DatabaseState : public std::enable_shared_from_this<DatabaseState> {
   void each_entry(FunctionRef<void(Entry&)> visit);
   void each_open_state(FunctionRef<void(CollectionState&)> visit);
   Result<Collection> open_entry(Entry& entry, std::string_view name,
-                                const store::CollectionRecord& record);
+                                const store::CollectionRecord& record, const Control& control);
   Status check_for_writing() const noexcept;
 
   Status check_union(std::span<const Collection> collections, bool by_name) const noexcept;

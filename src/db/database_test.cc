@@ -592,24 +592,19 @@ TEST(Database, ARebuildTellsHowFarItIs) {
     std::uint64_t calls = 0;
     std::uint64_t done = 0;
     std::uint64_t total = 0;
-    std::string name;
   } seen;
-  const RebuildProgress progress{
-      [](void* context, std::string_view name, std::uint64_t done, std::uint64_t total) {
-        auto& seen = *static_cast<Seen*>(context);
-        EXPECT_GE(done, seen.done);
-        ++seen.calls;
-        seen.done = done;
-        seen.total = total;
-        seen.name = name;
-      },
-      &seen};
-  Database database = opened(folder / "db", {.rebuild_progress = progress});
-  expect_wide(*database.open_collection("wide"));
+  const auto watch = [&seen](std::uint64_t done, std::uint64_t total) {
+    EXPECT_GE(done, seen.done);
+    ++seen.calls;
+    seen.done = done;
+    seen.total = total;
+    return true;
+  };
+  Database database = opened(folder / "db");
+  expect_wide(*database.open_collection("wide", Control::watched_by(watch)));
   EXPECT_GE(seen.calls, 2U);
   EXPECT_EQ(seen.done, kWideKeys);
   EXPECT_EQ(seen.total, kWideKeys);
-  EXPECT_EQ(seen.name, "wide");
 }
 
 TEST(Database, WithoutImagesItIsRebuiltEveryTime) {

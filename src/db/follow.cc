@@ -156,7 +156,7 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
   if (counters.sequence > engine.sequence()) {
     const MatrixView rows(vectors.data(), options_.index.scalar, upserts.size(),
                           options_.index.dimension);
-    const Step steps[] = {{{upserts, rows, false}, counters.sequence},
+    const Publication steps[] = {{{upserts, rows, false}, counters.sequence},
                           {{removals, {}, true}, counters.sequence}};
     engine.publish(steps, database_->options().threads, linking);
     if (options_.byte_keys) {
@@ -169,9 +169,9 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
 
 // Under view_mutex_, with no view: one is made from what the store holds. Nothing of ours is on its
 // way, as that would have kept the view.
-Status CollectionState::wake() const {
+Status CollectionState::wake(const Control& control) const {
   const std::uint64_t others = counter_.count_others();  // before the store is looked at
-  Result<std::unique_ptr<View>> fresh = make_view();
+  Result<std::unique_ptr<View>> fresh = make_view(control);
   if (!fresh.ok()) return fresh.error();
   mended_in_image_.store(0, std::memory_order_relaxed);
   caught_up_.store(others, std::memory_order_release);
@@ -184,7 +184,7 @@ Status CollectionState::wake() const {
 
 // The same for a handle: `closed` when the collection was dropped while it was put away.
 Status CollectionState::wake_or_close() const {
-  const Status status = wake();
+  const Status status = wake({});
   if (status.code() != Code::not_found) return status;
   closed_.store(true, std::memory_order_release);
   database_->forget(id_);
@@ -195,7 +195,7 @@ Status CollectionState::wake_or_close() const {
 // the new engine before anybody sees it.
 Status CollectionState::reload() const {
   retired_.reserve(retired_.size() + 1);
-  Result<std::unique_ptr<View>> fresh = make_view();
+  Result<std::unique_ptr<View>> fresh = make_view({});
   if (!fresh.ok()) return fresh.error();
   const Status status = (*fresh)->engine->reserve(reserved_);
   if (!status.ok()) return status;

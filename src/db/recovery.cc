@@ -21,10 +21,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "base/files.h"
+#include "base/watch.h"
 #include "db/collection_state.h"
 #include "db/database_state.h"
 #include "db/folder_lock.h"
@@ -33,9 +35,9 @@ namespace skerry {
 namespace {
 
 // Vectors copied out of the store for one step of a rebuild: enough for many threads to share, and
-// few enough that whoever watches sees it move.
+// few enough that whoever watches sees it move, and can stop it: half a second on one core.
 constexpr std::size_t kBytesAtOnce = 16 << 20;
-constexpr std::size_t kRowsAtOnceMax = 16384;
+constexpr std::size_t kRowsAtOnceMax = 2048;
 
 // Rows on their way from the store to the engine.
 class Rows {
@@ -95,8 +97,8 @@ std::uint64_t file_number(const std::filesystem::path& path) noexcept {
 }  // namespace
 
 // A collection whose rows another process is removing looks damaged: not_found.
-Result<std::unique_ptr<View>> CollectionState::make_view() const {
-  Result<std::unique_ptr<View>> view = recover();
+Result<std::unique_ptr<View>> CollectionState::make_view(const Control& control) const {
+  Result<std::unique_ptr<View>> view = recover(control);
   if (view.ok() || view.error().code() != Code::corruption) return view;
   Result<bool> there = true;
   const Status status = database_->store().read([&](const store::Reading& reading) {
@@ -107,7 +109,7 @@ Result<std::unique_ptr<View>> CollectionState::make_view() const {
   return Status(Code::not_found, "the collection was dropped by another process");
 }
 
-Result<std::unique_ptr<View>> CollectionState::recover() const {
+Result<std::unique_ptr<View>> CollectionState::recover(const Control& control) const {
   for (;;) {
     Status why;
     if (database_->options().use_images) {
@@ -119,7 +121,7 @@ Result<std::unique_ptr<View>> CollectionState::recover() const {
       }
     }
     std::uint64_t reached = 0;
-    Result<std::unique_ptr<View>> view = rebuild(reached);
+    Result<std::unique_ptr<View>> view = rebuild(reached, control);
     if (!view.ok()) return view;
     const Result<Followed> followed = follow(**view, reached, true);
     if (!followed.ok()) return followed.error();
@@ -327,7 +329,8 @@ Status CollectionState::replay(View& view, const std::vector<Key>& keys,
 
 // All vectors there are, some at a time, and `reached`, the number from before the first: what
 // others write meanwhile may be met or not, and is in the log after that number.
-Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached) const {
+Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached,
+                                                       const Control& control) const {
   auto view = std::make_unique<View>();
   Result<std::unique_ptr<Engine>> engine =
       Engine::create(options_.index, options_.byte_keys ? view->book.order() : KeyOrder());
@@ -336,13 +339,7 @@ Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached) c
 
   store::Counters counters;
   Rows rows(options_.index.scalar, options_.index.dimension);
-  const RebuildProgress& progress = database_->options().rebuild_progress;
-  const auto show = [&](std::uint64_t done) {
-    if (progress.call != nullptr && counters.live != 0) {
-      progress.call(progress.context, name(), std::min(done, counters.live), counters.live);
-    }
-  };
-  std::uint64_t done = 0;
+  std::optional<Watch> watch;  // of as many as there are
   std::uint64_t publishes = 0;
   for (bool all = false; !all;) {
     bool fits = true;
@@ -360,21 +357,27 @@ Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached) c
     });
     if (!status.ok()) return status;
     if (!fits) return wrong_length();
-    if (publishes == 0) show(0);
+    if (!watch.has_value()) {
+      watch.emplace(counters.live != 0 ? control : Control(), counters.live);
+      status = watch->begin();
+      if (!status.ok()) return status;
+    }
     if (rows.is_empty()) break;
-    done += rows.size();
+    const std::size_t count = rows.size();
     // Whoever wrote these rows took more numbers than we have steps.
     ++publishes;
     const bool last = all && counters.sequence > publishes;
     status = rows.publish(*view->engine, last ? counters.sequence : publishes,
                           database_->options().threads, Linking::now);
+    if (status.ok()) status = watch->advance(count);
     if (!status.ok()) return status;
-    show(done);
   }
   if (view->engine->sequence() < counters.sequence) {
     view->engine->publish({{{}, {}, true}, counters.sequence});
   }
   reached = counters.sequence;
+  const Status wanted = watch->finish();
+  if (!wanted.ok()) return wanted;
   return view;
 }
 

@@ -26,10 +26,12 @@
 #include <charconv>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 
 #include "base/files.h"
+#include "base/watch.h"
 #include "db/database_state.h"
 #include "db/folder_lock.h"
 #include "index/image_rows.h"
@@ -174,18 +176,15 @@ class Repair {
 
   Status salvage() {
     Images images(folder_ / "images");
-    std::uint64_t shown = 0;
+    std::optional<Watch> watch;  // of as many pages as there are
     const auto step = [&](std::uint64_t done, std::uint64_t total) {
-      constexpr std::uint64_t kShownAtMost = 1000;
-      const std::uint64_t mark = total == 0 ? 0 : done * kShownAtMost / total;
-      if (options_.progress.call != nullptr && (mark != shown || done == 1)) {
-        options_.progress.call(options_.progress.context, done, total);
-      }
-      shown = mark;
-      return Status();
+      if (watch.has_value()) return watch->at(done);
+      watch.emplace(options_.control, total);
+      return watch->begin();
     };
-    const Status status = store::salvage(folder_ / "store", fresh_, images,
-                                         {.keeps_identity = in_place_}, step, report_);
+    Status status = store::salvage(folder_ / "store", fresh_, images, {.keeps_identity = in_place_},
+                                   step, report_);
+    if (status.ok() && watch.has_value()) status = watch->finish();
     return status.ok() ? sync_path(fresh_) : status;
   }
 

@@ -6,15 +6,22 @@
 // The heap knows byte-string keys by their numbers. The names decide ties and are what is returned,
 // so those of the block and of the best so far are kept beside.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <unordered_map>
 
+#include "base/watch.h"
 #include "db/kinds.h"
 #include "db/snapshot_state.h"
 #include "index/row_scan.h"
 
 namespace skerry {
+namespace {
+
+constexpr std::uint64_t kKeysAtOnce = 4096;  // of an allow-list, looked up in one reading
+
+}  // namespace
 
 // The names of the numbers that a search has in hand.
 class NamesInHand {
@@ -102,7 +109,19 @@ Result<SearchResult> SnapshotState::scan(VectorView query, std::span<Hit> hits,
   const bool except =
       filter.kind() == Filter::Kind::except || filter.kind() == Filter::Kind::except_names;
   const std::uint64_t limit = only ? listed.size() : size_;
+  Control asked = options.control;  // the deadline ends the scan, and what was found is good
+  asked.deadline = kNoDeadline;
+  Watch watch(asked, limit);
+  const auto is_late = [&] {
+    return options.control.deadline != kNoDeadline &&
+           std::chrono::steady_clock::now() >= options.control.deadline;
+  };
   for (std::uint64_t at = 0; at < limit && !scan.is_exhausted();) {
+    if (Status wanted = watch.at(at); !wanted.ok()) return wanted;
+    if (is_late()) {
+      scan.give_up();
+      break;
+    }
     status = read([&](const store::Reading& reading) -> Status {
       Status step;
       if (!only) {
@@ -115,7 +134,8 @@ Result<SearchResult> SnapshotState::scan(VectorView query, std::span<Hit> hits,
       }
       Result<store::HeapReader> heap = reading.heap(id_);
       if (!heap.ok()) return heap.error();
-      for (; at < limit && !scan.is_full() && step.ok(); ++at) {
+      const std::uint64_t end = std::min(limit, at + kKeysAtOnce);
+      for (; at < end && !scan.is_full() && step.ok(); ++at) {
         const Result<store::Bytes> vector = heap->vector(listed[at]);
         if (vector.ok()) {
           step = add(reading, listed[at], *vector);
@@ -134,6 +154,7 @@ Result<SearchResult> SnapshotState::scan(VectorView query, std::span<Hit> hits,
     });
     if (names != nullptr) names->keep(scan.best());
   }
+  if (Status wanted = watch.finish(); !wanted.ok()) return wanted;
   return scan.finish();
 }
 

@@ -6,6 +6,7 @@
 // where distance and key are equal, so ties end with the place in the list.
 #include <algorithm>
 
+#include "base/watch.h"
 #include "db/database_state.h"
 #include "db/kinds.h"
 
@@ -78,11 +79,18 @@ Result<SearchResult> DatabaseState::merge_searches(std::span<const Collection> c
   const std::size_t k = hits.size();
   if (found.size() < k) found.resize(k);
   if (merged.size() < k) merged.resize(k);
+  // A search whose time is over returns what it has; only the caller's function stops all.
+  Control asked = options.control;
+  asked.deadline = kNoDeadline;
+  Watch watch(asked, collections.size());
   SearchResult all;
   all.exact = true;
   std::size_t count = 0;
   for (std::size_t i = 0; i < collections.size(); ++i) {
+    if (const Status wanted = watch.at(i); !wanted.ok()) return wanted;
     SearchOptions each = options;
+    each.control = watch.inner();
+    each.control.deadline = options.control.deadline;
     if (count == k && k != 0) {
       each.max_distance = std::min(options.max_distance, hits[k - 1].distance);
     }

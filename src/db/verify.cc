@@ -4,6 +4,9 @@
 // every link of the graph, has the store check its heap, and compares every vector, payload and
 // name with the store. `recall` asks for stored vectors by themselves, as searches do and by brute
 // force: it is the one to see a graph that is whole and finds little.
+//
+// Whoever watches is told of vectors looked at: three times each by `full`, in the graph, in the
+// store and in both, and all of them again by every scan of `recall`.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -14,6 +17,7 @@
 #include <vector>
 
 #include "base/epoch.h"
+#include "base/watch.h"
 #include "db/collection_state.h"
 #include "db/database_state.h"
 
@@ -21,6 +25,7 @@ namespace skerry {
 namespace {
 
 constexpr std::size_t kNearest = 10;
+constexpr std::uint64_t kPayloadsBetweenLooks = 1024;
 
 // Keys drawn evenly out of all that are seen, in one pass (Vitter 1985, algorithm R).
 class Sample {
@@ -56,11 +61,14 @@ Result<VerifyReport> CollectionState::verify(const VerifyOptions& options) const
   status = pin.need_view();
   if (!status.ok()) return status;
   VerifyReport report;
+  Watch watch(options.control, verify_steps(options));
+  status = watch.begin();
+  if (!status.ok()) return status;
   {
     const std::lock_guard no_writers(database_->commit_mutex());
     status = alive();
     if (status.ok() && options.level != VerifyLevel::quick) {
-      const Result<CheckReport> checked = engine_check();
+      const Result<CheckReport> checked = engine_check(watch);
       if (checked.ok()) report.index = *checked;
       status = checked.status();
     }
@@ -73,21 +81,31 @@ Result<VerifyReport> CollectionState::verify(const VerifyOptions& options) const
       status = database_->store().read([&](const store::Reading& reading) {
         Status step = verify_counts(reading, report, behind);
         if (step.ok() && !behind && options.level != VerifyLevel::quick) {
-          step = verify_contents(reading, report);
+          step = verify_contents(reading, report, watch);
         }
         return step;
       });
     }
   }
   // What is written meanwhile is searched like all the rest: writers need not wait for this one.
-  if (status.ok() && options.level == VerifyLevel::recall) status = verify_recall(options, report);
+  if (status.ok() && options.level == VerifyLevel::recall)
+    status = verify_recall(options, report, watch);
+  if (status.ok()) status = watch.finish();
   if (!status.ok()) return status;
   return report;
 }
 
-Result<CheckReport> CollectionState::engine_check() const {
+// As of now, about: others may write until writers are kept out.
+std::uint64_t CollectionState::verify_steps(const VerifyOptions& options) const {
+  const std::uint64_t live = engine().size();
+  if (options.level == VerifyLevel::quick) return 0;
+  if (options.level == VerifyLevel::full) return 3 * live;
+  return (3 + std::min<std::uint64_t>(options.samples, live)) * live;
+}
+
+Result<CheckReport> CollectionState::engine_check(Watch& watch) const {
   const EpochGuard guard;
-  return engine().check_invariants();
+  return engine().check_invariants(watch);
 }
 
 // `behind`: another process has written, or dropped the collection, since the view caught up.
@@ -117,12 +135,13 @@ Status CollectionState::verify_counts(const store::Reading& reading, VerifyRepor
   return Status();
 }
 
-Status CollectionState::verify_contents(const store::Reading& reading, VerifyReport& report) const {
+Status CollectionState::verify_contents(const store::Reading& reading, VerifyReport& report,
+                                        Watch& watch) const {
   std::vector<std::byte> bytes(vector_bytes(options_.index.scalar, options_.index.dimension));
   Status wrong;
   const Result<store::Counters> counters = reading.counters(id_);
   if (!counters.ok()) return counters.error();
-  Status walk = reading.check(id_);
+  Status walk = reading.check(id_, watch);
   if (!walk.ok()) return walk;
   walk = reading.each_row(id_, 0, counters->live, [&](Key key, store::Bytes stored) {
     if (stored.size() != bytes.size()) {
@@ -136,6 +155,7 @@ Status CollectionState::verify_contents(const store::Reading& reading, VerifyRep
       wrong = Status(Code::corruption, "the byte-string key of id {b} is missing", 0, key);
     }
     ++report.vectors_compared;
+    if (wrong.ok()) wrong = watch.advance(1);
     return wrong.ok();
   });
   if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
@@ -144,6 +164,7 @@ Status CollectionState::verify_contents(const store::Reading& reading, VerifyRep
       wrong = Status(Code::corruption, "key {b} has a payload but no vector", 0, key);
     }
     ++report.payloads;
+    if (wrong.ok() && report.payloads % kPayloadsBetweenLooks == 0) wrong = watch.again();
     return wrong.ok();
   });
   if (!walk.ok() || !wrong.ok()) return walk.ok() ? wrong : walk;
@@ -158,7 +179,8 @@ Status CollectionState::verify_contents(const store::Reading& reading, VerifyRep
   return Status();
 }
 
-Status CollectionState::verify_recall(const VerifyOptions& options, VerifyReport& report) const {
+Status CollectionState::verify_recall(const VerifyOptions& options, VerifyReport& report,
+                                      Watch& watch) const {
   Sample sample(options.samples, options.seed);
   {
     const EpochGuard guard;
@@ -176,7 +198,10 @@ Status CollectionState::verify_recall(const VerifyOptions& options, VerifyReport
     const EpochGuard guard;
     if (!engine().get_bytes(key, bytes).ok()) continue;  // removed meanwhile
     const VectorView query(bytes.data(), options_.index.scalar, options_.index.dimension);
-    const Result<SearchResult> exact = engine().search(query, nearest, {.exact = true});
+    const Result<SearchResult> exact =
+        engine().search(query, nearest, {.exact = true, .control = watch.inner()});
+    const Status going = watch.advance(engine().size());
+    if (!going.ok()) return going;
     if (!exact.ok()) return exact.error();
     const Result<SearchResult> walked = engine().search(query, found, {});
     if (!walked.ok()) return walked.error();

@@ -4,9 +4,14 @@
 // and wakes the others with their answers; what arrived meanwhile is led by the next in line. So
 // one sync serves all who waited for the last one, and a lone writer waits for nobody.
 //
+// A request with a Control is watched by its caller's thread, wherever that is: in line, where it
+// may leave; waiting for a leader who writes its rows, and who looks now and then whether they are
+// still wanted; or leading itself.
+//
 // Threads: any. A Request lives on its caller's stack until submit() has returned.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -14,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/watch.h"
 #include "db/key_book.h"
 #include "skerry/collection.h"
 #include "skerry/status.h"
@@ -35,6 +41,7 @@ struct Request {
   MatrixView vectors;
   std::span<const Payload> payloads;  // empty, or one a row
   std::uint32_t threads = 1;
+  Control control;
 
   // Set by the leader.
   Status status;
@@ -49,11 +56,19 @@ struct Request {
     return names.empty() ? keys : std::span<const Key>(ids);
   }
 
+  // For the leader, when so many rows are written: `cancelled` when the request is not wanted.
+  Status look(std::size_t rows_written) noexcept;
+
  private:
   friend class WriterQueue;
   bool done_ = false;  // these three under the queue's mutex
   bool leads_ = false;
   std::condition_variable wake_;
+
+  Watch* watch_ = nullptr;  // the caller's; null: nobody watches. Set before it is in line
+  bool is_leader_ = false;  // the caller's thread is the leader's. Set by it
+  std::atomic<bool> is_unwanted_{false};      // written by the caller's thread, read by the leader
+  std::atomic<std::size_t> rows_written_{0};  // written by the leader, read by the caller's thread
 };
 
 class WriterQueue {
@@ -63,6 +78,9 @@ class WriterQueue {
   void submit(Request& request, FunctionRef<void(std::span<Request* const>)> commit);
 
  private:
+  void wait(Request& request, std::unique_lock<std::mutex>& lock);
+  void wait_watched(Request& request, std::unique_lock<std::mutex>& lock);
+
   std::mutex mutex_;
   bool led_ = false;               // somebody leads
   std::vector<Request*> waiting_;  // not taken yet, in order of arrival

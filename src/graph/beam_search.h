@@ -97,10 +97,17 @@ inline std::size_t ask_two(const Links& links, const Scorer& scorer, std::uint32
   return count;
 }
 
+// Of a walk that nobody stops.
+struct GoOn {
+  bool operator()(std::size_t) const noexcept { return false; }
+};
+
 // Fills scratch.pool, which was begun with ef, from `entry` on. visited was begun. Returns the
-// distances taken; stops early when they reach `budget`.
-inline std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::uint32_t level,
-                                 Place entry, std::uint64_t budget, BeamScratch& scratch) {
+// distances taken; stops early when they reach `budget`, or when stop(count), told of those of each
+// step, says so: what is in the pool then is the best so far.
+template <class Stop = GoOn>
+std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::uint32_t level,
+                          Place entry, std::uint64_t budget, BeamScratch& scratch, Stop stop = {}) {
   CandidatePool& pool = scratch.pool;
   scratch.visited.meet(entry.slot);
   pool.offer(entry.distance, entry.slot);
@@ -111,6 +118,7 @@ inline std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::
     const std::size_t count = ask_two(links, scorer, level, first, budget - scored, scratch);
     scored += count;
     for (std::size_t i = 0; i < count; ++i) pool.offer(scratch.distances[i], scratch.slots[i]);
+    if (stop(count)) break;
     if (const Slot next = pool.peek(); level == 0 && next != kNoSlot) links.prefetch(next);
   }
   return scored;
@@ -119,10 +127,10 @@ inline std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::
 // The same walk with a gate: `admit(slot)` decides what may be an answer and is asked only of nodes
 // near enough to be one. Routing ignores it: scratch.pool holds the way, `answers` (begun with its
 // own ef) what was admitted. Ends when the way has nothing nearer than the last of full answers.
-template <class Admit>
+template <class Admit, class Stop = GoOn>
 std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std::uint32_t level,
                                    Place entry, std::uint64_t budget, Admit admit,
-                                   CandidatePool& answers, BeamScratch& scratch) {
+                                   CandidatePool& answers, BeamScratch& scratch, Stop stop = {}) {
   CandidatePool& pool = scratch.pool;
   scratch.visited.meet(entry.slot);
   pool.offer(entry.distance, entry.slot);
@@ -141,6 +149,7 @@ std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std
         answers.offer(distance, scratch.slots[i]);
       }
     }
+    if (stop(count)) break;
     if (const Slot next = pool.peek(); level == 0 && next != kNoSlot) links.prefetch(next);
   }
   return scored;

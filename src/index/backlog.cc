@@ -27,6 +27,7 @@
 #include <mutex>
 
 #include "base/assert.h"
+#include "base/watch.h"
 #include "index/engine.h"
 
 namespace skerry {
@@ -64,14 +65,15 @@ bool Engine::has_backlog() const noexcept {
   return has_backlog_locked();
 }
 
-void Engine::work_off(std::uint64_t steps, std::uint32_t threads, LinkScratch& scratch) noexcept {
+void Engine::work_off(std::uint64_t steps, std::uint32_t threads, LinkScratch& scratch,
+                      Watch& watch) noexcept {
   Storage& storage = writable();
   const bool had_graph = graph_.load(std::memory_order_relaxed);
   const Slot until = had_graph ? backlog_until_.load(std::memory_order_relaxed)
                                : storage.used.load(std::memory_order_relaxed);
   Slot next = linked_until_.load(std::memory_order_relaxed);
   Slot slots[kSlotsTogether];
-  while (linking_ && steps > 0 && next < until) {
+  while (linking_ && steps > 0 && next < until && watch.status().ok()) {
     std::size_t count = 0;
     for (; count < std::min<std::uint64_t>(kSlotsTogether, steps) && next < until; ++next) {
       const SlotState& state = storage.states[next];
@@ -80,7 +82,10 @@ void Engine::work_off(std::uint64_t steps, std::uint32_t threads, LinkScratch& s
       if (is_live && (storage.flags[next] & kLinked) == 0) slots[count++] = next;
     }
     if (!had_graph) linked_until_.store(next, std::memory_order_relaxed);
-    link_slots(std::span<const Slot>(slots, count), threads, scratch);
+    // All of them, whoever watches: below linked_until_ nobody is left out.
+    Watch nobody{Control()};
+    link_slots(std::span<const Slot>(slots, count), threads, scratch, nobody);
+    static_cast<void>(watch.advance(count));
     // Searches walk to who is below it.
     linked_until_.store(next, std::memory_order_release);
     steps -= count;
@@ -104,7 +109,8 @@ void Engine::work_off_backlog(std::uint32_t threads, FunctionRef<bool()> step) n
       WriterLock lock(write_mutex_);
       be_alone(lock);
       if (read_only_ || !has_backlog_locked()) return;
-      work_off(kStepsAtOnce, threads, own_scratch_);
+      Watch nobody{Control()};
+      work_off(kStepsAtOnce, threads, own_scratch_, nobody);
       reclaim();
     }
     if (!step()) return;

@@ -52,7 +52,7 @@ class Subject {
     for (const Key key : removals) model.erase(key);
     ASSERT_TRUE(engine->reserve(keys.size(), linking).ok());
     const std::uint64_t sequence = engine->sequence() + 1;
-    const Step steps[] = {{{keys, MatrixView(rows, kDimension), false}, sequence},
+    const Publication steps[] = {{{keys, MatrixView(rows, kDimension), false}, sequence},
                           {{removals, {}, true}, sequence}};
     engine->publish(steps, threads, linking);
   }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/epoch.h"
+#include "base/watch.h"
 #include "index/engine.h"
 
 namespace skerry {
@@ -27,7 +28,15 @@ Status broken(const char* what, std::uint64_t slot) {
 }  // namespace
 
 Result<CheckReport> Engine::check_invariants() const {
-  if (Status status = verify_rows([] { return true; }); !status.ok()) return status;
+  Watch nobody{Control()};
+  return check_invariants(nobody);
+}
+
+Result<CheckReport> Engine::check_invariants(Watch& watch) const {
+  if (Status status = watch.begin(); !status.ok()) return status;
+  const auto go_on = [&] { return watch.again().ok(); };
+  if (Status status = verify_rows(go_on); !status.ok()) return status;
+  if (!watch.status().ok()) return watch.status();
   WriterLock lock(write_mutex_);
   be_alone(lock);
   EpochGuard guard;
@@ -99,6 +108,7 @@ Result<CheckReport> Engine::check_invariants() const {
     std::vector<Slot> list(2 * options_.M);
     std::uint32_t highest = 0;
     for (Slot slot = 0; slot < used; ++slot) {
+      if (status = watch.advance(1); !status.ok()) return status;
       if ((storage.flags[slot] & kLinked) == 0) continue;
       const std::uint32_t level = level_of(options_.seed, slot, options_.M);
       if (!storage.states[slot].is_dead()) highest = std::max(highest, level);

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/epoch.h"
+#include "base/watch.h"
 #include "quant/convert.h"
 
 namespace skerry {
@@ -263,15 +264,17 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
 
 // -- publishing -----------------------------------------------------------------------------------
 
-void Engine::publish(std::span<const Step> steps, std::uint32_t threads, Linking linking) noexcept {
+void Engine::publish(std::span<const Publication> steps, std::uint32_t threads, Linking linking) noexcept {
   WriterLock lock(write_mutex_);
   be_alone(lock);
-  publish_locked(steps, threads, linking, own_scratch_);
+  Watch nobody{Control()};
+  static_cast<void>(publish_locked(steps, threads, linking, own_scratch_, nobody));
 }
 
-// Alone. Returns how many removals met a live key.
-std::uint64_t Engine::publish_locked(std::span<const Step> steps, std::uint32_t threads,
-                                     Linking linking, LinkScratch& scratch) noexcept {
+// Alone. Returns how many removals met a live key. A single step of upserts may be stopped.
+Result<std::uint64_t> Engine::publish_locked(std::span<const Publication> steps, std::uint32_t threads,
+                                             Linking linking, LinkScratch& scratch,
+                                             Watch& watch) noexcept {
   SKERRY_ASSERT(!steps.empty() &&
                 steps.front().sequence > visible_.load(std::memory_order_relaxed));
   reclaim();
@@ -279,7 +282,7 @@ std::uint64_t Engine::publish_locked(std::span<const Step> steps, std::uint32_t 
   std::uint64_t removed = 0;
   std::size_t made = 0;
   const Slot first_unused = writable().used.load(std::memory_order_relaxed);
-  for (const Step& step : steps) {
+  for (const Publication& step : steps) {
     if (step.changes.removal) {
       removed += end_slots(step.changes.keys, step.sequence, departed);
     } else {
@@ -293,12 +296,17 @@ std::uint64_t Engine::publish_locked(std::span<const Step> steps, std::uint32_t 
     if (linking_ && linking == Linking::later) {
       join_backlog(first_unused);
     } else if (linking_) {
-      link_slots(std::span<const Slot>(scratch.fresh.data(), made), threads, scratch);
+      link_slots(std::span<const Slot>(scratch.fresh.data(), made), threads, scratch, watch);
       // A small collection that has just outgrown its scan is linked some nodes at a time, so that
       // no single insert pays for all. One behind a graph is looked after by its owner, and ends
       // anyway.
       work_off(graph_.load(std::memory_order_relaxed) ? made : std::uint64_t{made} * 8, threads,
-               scratch);
+               scratch, watch);
+    }
+    if (const Status status = watch.finish(); !status.ok()) {
+      settle(withdraw(std::span<const Slot>(scratch.fresh.data(), made), steps.front().sequence),
+             linking);
+      return status;
     }
   }
   show(steps.back().sequence, departed);

@@ -42,6 +42,8 @@
 namespace skerry {
 
 class ImageSnapshot;
+class Patience;
+class Watch;
 namespace image {
 class File;
 struct Header;
@@ -62,7 +64,7 @@ struct Changes {
 };
 
 // One of the writes that are published together.
-struct Step {
+struct Publication {
   Changes changes;
   std::uint64_t sequence = 0;
 };
@@ -143,12 +145,15 @@ class Engine {
 
   // Writes an image of this moment and returns the number of its last change. Beside its place,
   // synced, read again, and renamed. Readers and writers go on (image_snapshot.h); one save at a
-  // time, others wait. `step` is called now and then with nothing held, and `ready` before the
-  // renaming: when step() is false (`closed`) or ready() fails, there is no new image.
+  // time, others wait. `go_on` is called now and then with nothing held, and `ready` before the
+  // renaming: when go_on() is false (`closed`), ready() fails or the control says no, there is no
+  // new image. The control counts bytes.
   // Memory: 1 MB, 8 to 16 bytes a live key, and the slots that are freed while it is written.
   Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag,
-                             FunctionRef<bool()> step, FunctionRef<Status()> ready);
-  Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag);
+                             FunctionRef<bool()> go_on, FunctionRef<Status()> ready,
+                             const Control& control = {});
+  Result<std::uint64_t> save(const std::filesystem::path& path, const ImageTag& tag,
+                             const Control& control = {});
 
   // -- a write, step by step ------------------------------------------------------------------
 
@@ -164,9 +169,9 @@ class Engine {
   // that of the step before and greater than all published before. Upserts must be checked and
   // reserved. Of a key that comes twice the last one wins. threads: to link with, when there is
   // enough for them; 0: one a core. `later` does not link.
-  void publish(std::span<const Step> steps, std::uint32_t threads = 1,
+  void publish(std::span<const Publication> steps, std::uint32_t threads = 1,
                Linking linking = Linking::now) noexcept;
-  void publish(const Step& step, std::uint32_t threads = 1,
+  void publish(const Publication& step, std::uint32_t threads = 1,
                Linking linking = Linking::now) noexcept {
     publish(std::span(&step, 1), threads, linking);
   }
@@ -180,8 +185,10 @@ class Engine {
   std::uint64_t sequence() const noexcept;
 
   // -- the three steps in a row, numbered by the engine itself (writers.cc) ----------------------
-  Status insert(const Changes& changes, std::uint32_t threads);  // already_exists, {b} the row
-  Status upsert(const Changes& changes, std::uint32_t threads);
+  // Until a batch is shown its control may stop it: then nothing has changed.
+  Status insert(const Changes& changes,
+                const BatchOptions& options);  // already_exists, {b} the row
+  Status upsert(const Changes& changes, const BatchOptions& options);
   Result<std::uint64_t> remove(const Changes& changes);
 
   // -- reading -----------------------------------------------------------------------------------
@@ -197,6 +204,8 @@ class Engine {
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options) const;
 
+  // `watch` counts the slots once, and may end it.
+  Result<CheckReport> check_invariants(Watch& watch) const;
   Result<CheckReport> check_invariants() const;
   IndexStats stats() const;
   const IndexOptions& options() const noexcept { return options_; }
@@ -253,8 +262,9 @@ class Engine {
   struct Write {
     std::uint64_t sequence = 0;
     SlotList departed;
-    bool done = false;   // linked
-    bool shown = false;  // visible
+    bool done = false;       // linked, or withdrawn
+    bool withdrawn = false;  // it will not be shown
+    bool shown = false;      // its turn is over
     Write* next = nullptr;
   };
   using WriterLock = std::unique_lock<FairMutex>;
@@ -283,8 +293,9 @@ class Engine {
   Slot find(Key key, const Storage*& storage) const noexcept;
   Slot newest(Key key) const noexcept;
   Status reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch);
-  std::uint64_t publish_locked(std::span<const Step> steps, std::uint32_t threads, Linking linking,
-                               LinkScratch& scratch) noexcept;
+  Result<std::uint64_t> publish_locked(std::span<const Publication> steps, std::uint32_t threads,
+                                       Linking linking, LinkScratch& scratch,
+                                       Watch& watch) noexcept;
   std::uint64_t slots_for(std::size_t upserts, Linking linking) const noexcept;
   bool is_unseen(Slot slot) const noexcept;
   void make_slots(const Changes& upserts, std::uint64_t sequence, Linking linking,
@@ -318,14 +329,15 @@ class Engine {
   bool is_in_flight(std::span<const Key> keys) const noexcept;
   Status check_write(const Changes& changes) const noexcept;
   Status check_absent(std::span<const Key> keys) const noexcept;
-  Result<std::uint64_t> write(const Changes& changes, bool only_new, std::uint32_t threads);
+  Result<std::uint64_t> write(const Changes& changes, bool only_new, const BatchOptions& options);
   void finish(Write& write, WriterLock& lock) noexcept;
+  SlotList withdraw(std::span<const Slot> fresh, std::uint64_t sequence) noexcept;
 
   // insert.cc
   Status reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const;
   Status reserve_list_scratch(ListScratch& scratch) const;
-  void link_slots(std::span<const Slot> slots, std::uint32_t threads,
-                  LinkScratch& scratch) noexcept;
+  void link_slots(std::span<const Slot> slots, std::uint32_t threads, LinkScratch& scratch,
+                  Watch& watch) noexcept;
   void link_slot(Slot slot, LinkScratch& scratch) noexcept;
   void plan_links(Slot slot, LinkScratch& scratch) const noexcept;
   void propose(LinkScratch& scratch) const noexcept;
@@ -363,7 +375,8 @@ class Engine {
   void join_backlog(Slot first) noexcept;
   bool is_in_backlog(Slot slot) const noexcept;
   bool has_backlog_locked() const noexcept;
-  void work_off(std::uint64_t steps, std::uint32_t threads, LinkScratch& scratch) noexcept;
+  void work_off(std::uint64_t steps, std::uint32_t threads, LinkScratch& scratch,
+                Watch& watch) noexcept;
 
   // erase.cc
   void erase_from_graph(Slot slot) noexcept;
@@ -383,7 +396,7 @@ class Engine {
   Result<SearchResult> search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
                                    const SearchOptions& options) const;
   Result<SearchResult> search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,
-                                   const SearchOptions& options) const;
+                                   const SearchOptions& options, Patience& patience) const;
   template <class Read>
   Status read_row(Key key, Read read) const noexcept;
 
@@ -403,10 +416,11 @@ class Engine {
   void keep_for_snapshot(Slot slot) noexcept;
   Status begin_snapshot(ImageSnapshot& snapshot);
   void end_snapshot(ImageSnapshot& snapshot) noexcept;
-  Status save_slots(ImageSnapshot& snapshot, FunctionRef<bool()> step);
-  Status save_snapshot(ImageSnapshot& snapshot, FunctionRef<bool()> step);
+  using SaveStep = FunctionRef<Status(std::uint64_t bytes)>;
+  Status save_slots(ImageSnapshot& snapshot, SaveStep step);
+  Status save_snapshot(ImageSnapshot& snapshot, SaveStep step);
   Status save_rows(const image::Header& header, std::uint32_t section, std::span<std::byte> buffer,
-                   FunctionRef<bool()> step,
+                   SaveStep step,
                    FunctionRef<Status(std::uint64_t, std::span<const std::byte>)> write);
 
   // Set at construction.

@@ -24,12 +24,16 @@
 #include "base/crc32c.h"
 #include "base/epoch.h"
 #include "base/files.h"
+#include "base/watch.h"
 #include "index/engine.h"
 #include "index/image_file.h"
 #include "index/image_snapshot.h"
 
 namespace skerry {
 namespace {
+
+// Called with nothing held for bytes that are about to be moved; what it fails with ends the save.
+using Step = FunctionRef<Status(std::uint64_t bytes)>;
 
 constexpr std::size_t kLockedBytes = 64 << 10;             // copied under the writer lock at a time
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;  // of everything else
@@ -83,16 +87,27 @@ class Sums {
 // Calls visit(offset, bytes) for each piece of a section of the file, read into `buffer`.
 template <class Visit>
 Status each_piece_of_file(const image::File& file, const image::SectionEntry& section,
-                          std::span<std::byte> buffer, FunctionRef<bool()> step, Visit visit) {
+                          std::span<std::byte> buffer, Step step, Visit visit) {
   for (std::uint64_t at = 0; at < section.bytes; at += buffer.size()) {
-    if (!step()) return stopped();
     const std::span<std::byte> piece =
         buffer.first(std::min<std::uint64_t>(buffer.size(), section.bytes - at));
-    Status status = file.read(section.offset + at, piece);
+    Status status = step(piece.size());
+    if (status.ok()) status = file.read(section.offset + at, piece);
     if (status.ok()) status = visit(at, std::span<const std::byte>(piece));
     if (!status.ok()) return status;
   }
   return {};
+}
+
+// That a save writes and reads: everything is read again at the end, the slots once before.
+std::uint64_t bytes_moved(const image::Header& header) noexcept {
+  std::uint64_t bytes = 0;
+  for (const image::SectionEntry& section : header.section) bytes += 2 * section.bytes;
+  for (const std::uint32_t section :
+       {image::kStates, image::kFlags, image::kLayer0, image::kUpper}) {
+    bytes += header.section[section].bytes;
+  }
+  return bytes;
 }
 
 // A file that is removed again unless it was kept.
@@ -200,7 +215,7 @@ void Engine::end_snapshot(ImageSnapshot& snapshot) noexcept {
   keeps_rows_ = false;
 }
 
-Status Engine::save_slots(ImageSnapshot& snapshot, FunctionRef<bool()> step) {
+Status Engine::save_slots(ImageSnapshot& snapshot, Step step) {
   struct Piece {
     std::uint64_t place;
     std::size_t bytes;
@@ -212,7 +227,7 @@ Status Engine::save_slots(ImageSnapshot& snapshot, FunctionRef<bool()> step) {
   std::vector<std::byte> buffer;
   std::vector<Piece> pieces;
   for (Slot next = 0;;) {
-    if (!step()) return stopped();
+    if (Status status = step(buffer.size()); !status.ok()) return status;
     buffer.clear();
     pieces.clear();
     {
@@ -245,12 +260,12 @@ Status Engine::save_slots(ImageSnapshot& snapshot, FunctionRef<bool()> step) {
 // Copies the rows of the snapshot's slots; `write` gets them piece by piece. They stand still, but
 // the memory they are in may be left for a larger one: a guard for each piece.
 Status Engine::save_rows(const image::Header& header, std::uint32_t section,
-                         std::span<std::byte> buffer, FunctionRef<bool()> step,
+                         std::span<std::byte> buffer, Step step,
                          FunctionRef<Status(std::uint64_t, std::span<const std::byte>)> write) {
   const std::uint64_t bytes = header.section[section].bytes;
   for (std::uint64_t at = 0; at < bytes;) {
-    if (!step()) return stopped();
     const std::size_t size = std::min<std::uint64_t>(buffer.size(), bytes - at);
+    if (Status status = step(size); !status.ok()) return status;
     CheckedRows::Look worst = CheckedRows::Look::whole;
     {
       EpochGuard guard;
@@ -281,13 +296,15 @@ Status Engine::save_rows(const image::Header& header, std::uint32_t section,
 
 // -- the whole image ------------------------------------------------------------------------------
 
-Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const ImageTag& tag) {
+Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const ImageTag& tag,
+                                   const Control& control) {
   return save(
-      path, tag, [] { return true; }, [] { return Status(); });
+      path, tag, [] { return true; }, [] { return Status(); }, control);
 }
 
 Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const ImageTag& tag,
-                                   FunctionRef<bool()> step, FunctionRef<Status()> ready) try {
+                                   FunctionRef<bool()> go_on, FunctionRef<Status()> ready,
+                                   const Control& control) try {
   std::lock_guard one(save_mutex_);
   Beside beside(path);
   const image::File file(beside.path(), O_RDWR | O_CREAT | O_TRUNC);
@@ -311,8 +328,14 @@ Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const Imag
   header.seed = options_.seed;
   header.sections = image::kSections;
   if (Status status = begin_snapshot(snapshot); !status.ok()) return status;
-  Status status = save_snapshot(snapshot, step);
+  Watch watch(control, bytes_moved(header));
+  Status status = watch.begin();
+  if (status.ok()) {
+    status = save_snapshot(
+        snapshot, [&](std::uint64_t bytes) { return go_on() ? watch.advance(bytes) : stopped(); });
+  }
   end_snapshot(snapshot);
+  if (status.ok()) status = watch.finish();
   if (status.ok()) status = ready();
   if (status.ok()) status = beside.rename_to(path);
   if (!status.ok()) return status;
@@ -322,7 +345,7 @@ Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const Imag
 }
 
 // Everything from the slots to the reading again. Leaves the snapshot as it may be: save() ends it.
-Status Engine::save_snapshot(ImageSnapshot& snapshot, FunctionRef<bool()> step) try {
+Status Engine::save_snapshot(ImageSnapshot& snapshot, Step step) try {
   const image::File& file = snapshot.file();
   image::Header& header = snapshot.header();
   Status status = save_slots(snapshot, step);

@@ -233,7 +233,8 @@ TEST(Image, ShowsOneMomentWhateverIsWrittenMeanwhile) {
         if (random() % 3 == 0) {
           ASSERT_TRUE(engine.remove({keys, {}, true}).ok());
         } else {
-          ASSERT_TRUE(engine.upsert({keys, MatrixView(rows, 12), false}, threads).ok());
+          ASSERT_TRUE(
+              engine.upsert({keys, MatrixView(rows, 12), false}, {.threads = threads}).ok());
         }
       };
       for (int i = 0; i < 60; ++i) change(1);
@@ -275,7 +276,7 @@ TEST(Image, ThatIsNotWantedOrFailsLeavesTheOldOne) {
     ASSERT_TRUE((*engine)
                     ->upsert({std::span<const Key>(&key, 1),
                               MatrixView(random_vector(random, 12), 12), false},
-                             1)
+                             {})
                     .ok());
   };
   for (Key key = 0; key < 100; ++key) write(key);
@@ -327,7 +328,7 @@ std::unique_ptr<Engine> build_wide(Codes codes, const std::filesystem::path& pat
     const auto row = wide_row(key);
     rows.insert(rows.end(), row.begin(), row.end());
   }
-  EXPECT_TRUE((*engine)->upsert({keys, MatrixView(rows, kWide), false}, 0).ok());
+  EXPECT_TRUE((*engine)->upsert({keys, MatrixView(rows, kWide), false}, {.threads = 0}).ok());
   for (Key key = 0; key < kWideRows; key += 9) {
     EXPECT_TRUE((*engine)->remove({std::span<const Key>(&key, 1), {}, true}).ok());
   }
@@ -428,7 +429,7 @@ TEST(Image, WritesIntoDamagedRowsAreRight) {
   for (Key key = 0; key < kWideRows; key += 9) {
     const auto row = wide_row(key);
     ASSERT_TRUE(
-        (*loaded)->upsert({std::span<const Key>(&key, 1), MatrixView(row, kWide), false}, 1).ok());
+        (*loaded)->upsert({std::span<const Key>(&key, 1), MatrixView(row, kWide), false}, {}).ok());
   }
   std::vector<float> got(kWide);
   for (Key key = 0; key < kWideRows; ++key) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/fork.h"
+#include "base/watch.h"
 #include "index/engine.h"
 
 namespace skerry {
@@ -48,9 +49,9 @@ Result<Index> Index::view(const std::filesystem::path& path, CustomDistance cust
   return Index(std::move(*engine));
 }
 
-Status Index::save(const std::filesystem::path& path) const {
+Status Index::save(const std::filesystem::path& path, const Control& control) const {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->save(path, ImageTag()).status();
+  return engine_->save(path, ImageTag(), control).status();
 }
 
 Status Index::reserve(std::size_t count) {
@@ -65,22 +66,22 @@ Status Index::reserve(std::size_t count) {
 
 Status Index::insert(Key key, VectorView vector) {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->insert(one(key, vector), 1);
+  return engine_->insert(one(key, vector), {});
 }
 
 Status Index::upsert(Key key, VectorView vector) {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->upsert(one(key, vector), 1);
+  return engine_->upsert(one(key, vector), {});
 }
 
 Status Index::insert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options) {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->insert(Changes{keys, vectors, false}, options.threads);
+  return engine_->insert(Changes{keys, vectors, false}, options);
 }
 
 Status Index::upsert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options) {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->upsert(Changes{keys, vectors, false}, options.threads);
+  return engine_->upsert(Changes{keys, vectors, false}, options);
 }
 
 Result<std::uint64_t> Index::remove(Key key) {
@@ -128,9 +129,13 @@ Result<SearchResult> Index::search_batch(MatrixView queries, std::span<Hit> hits
   return engine_->search_batch(queries, hits, counts, options);
 }
 
-Result<CheckReport> Index::check() const {
+Result<CheckReport> Index::check(const Control& control) const {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->check_invariants();
+  Watch watch(control, engine_->size());
+  Result<CheckReport> report = engine_->check_invariants(watch);
+  if (!report) return report;
+  if (Status status = watch.finish(); !status.ok()) return status;
+  return report;
 }
 
 IndexStats Index::stats() const {

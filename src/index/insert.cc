@@ -18,9 +18,11 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <thread>
 
 #include "base/assert.h"
 #include "base/epoch.h"
+#include "base/watch.h"
 #include "base/workers.h"
 #include "graph/select_neighbours.h"
 #include "index/engine.h"
@@ -53,8 +55,9 @@ Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) c
   return status;
 }
 
-void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads,
-                        LinkScratch& scratch) noexcept {
+// Ends early when `watch`, which only this thread looks at, says so.
+void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads, LinkScratch& scratch,
+                        Watch& watch) noexcept {
   const Storage& storage = writable();
   // Before there is a graph, only slots that the backlog has behind it are linked: the others wait
   // for their turn.
@@ -68,12 +71,19 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads,
   if (threads != 1 && slots.size() >= kWorthSharing) {
     std::atomic<std::size_t> next{0};
     std::atomic<bool> taken{false};
+    const std::thread::id caller = std::this_thread::get_id();
     parallel(threads, [&] {
+      const bool watches = std::this_thread::get_id() == caller;
+      std::size_t told = 0;
       const auto link = [&](LinkScratch& mine) {
         for (;;) {
           const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
           if (i >= slots.size()) return;
-          if (is_due(slots[i])) link_slot(slots[i], mine);
+          if (!is_due(slots[i])) continue;
+          link_slot(slots[i], mine);
+          if (!watches) continue;
+          if (!watch.advance(i + 1 - told).ok()) next.store(slots.size());
+          told = i + 1;
         }
       };
       // One of the threads uses the writer's scratch, which is reserved: so the work is done even
@@ -85,7 +95,9 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads,
     });
   } else {
     for (const Slot slot : slots) {
-      if (is_due(slot)) link_slot(slot, scratch);
+      if (!is_due(slot)) continue;
+      link_slot(slot, scratch);
+      if (!watch.advance(1).ok()) return;
     }
   }
 }

@@ -79,6 +79,9 @@ class RowScan {
   // The budget is spent: nothing more will be scored.
   bool is_exhausted() const noexcept { return block_.exhausted(); }
 
+  // The caller has no time for more rows.
+  void give_up() noexcept { is_given_up_ = true; }
+
   // The best so far, in no order.
   std::span<const Hit> best() const noexcept { return hits_.first(top_.count()); }
 
@@ -87,7 +90,7 @@ class RowScan {
     top_.finish();
     SearchResult result;
     result.count = static_cast<std::uint32_t>(top_.count());
-    result.exhausted = block_.exhausted();
+    result.exhausted = block_.exhausted() || is_given_up_;
     result.exact = !result.exhausted;
     result.visited = block_.scored();
     return result;
@@ -112,6 +115,7 @@ class RowScan {
   Buffer<Key> keys_;
   Buffer<std::byte> rows_;
   std::size_t count_ = 0;  // of the block
+  bool is_given_up_ = false;
   TopHits top_;
   BlockScorer<KeyOf> block_;
 };

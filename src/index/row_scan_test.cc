@@ -57,7 +57,7 @@ TEST_P(RowScanTest, FindsWhatAScanOfAnIndexFinds) {
   for (Key key = 0; key < shape_.rows; ++key) {
     const std::vector<std::byte> row = row_of(shape_, key);
     const MatrixView one(row.data(), shape_.scalar, 1, shape_.dimension);
-    ASSERT_TRUE(engine->insert({std::span(&key, 1), one, false}, 1).ok());
+    ASSERT_TRUE(engine->insert({std::span(&key, 1), one, false}, {}).ok());
   }
   const std::vector<std::byte> asked = row_of(shape_, 5);
   const VectorView query(asked.data(), shape_.scalar, shape_.dimension);

@@ -8,7 +8,8 @@
 // and those that the walk may have missed as the graph changed under it: who died since it began
 // (departures.h), and who lost a link (displaced.h).
 // A walk that ends with fewer hits than there may be is followed by a scan, so a search returns
-// fewer than k only when fewer than k live keys pass.
+// fewer than k only when fewer than k live keys pass. A search that is over before its end, for its
+// budget or its deadline, returns the best that it has met.
 //
 // Filter planning in the spirit of Gollapudi et al., "Filtered-DiskANN" (WWW 2023) and of ACORN
 // (Patel et al. 2024, arXiv 2403.04871): with few keys passing, scanning them is cheaper than
@@ -21,8 +22,10 @@
 
 #include "base/epoch.h"
 #include "base/workers.h"
+#include "index/batch_control.h"
 #include "index/block_scorer.h"
 #include "index/engine.h"
+#include "index/patience.h"
 #include "index/top_hits.h"
 #include "quant/convert.h"
 
@@ -74,10 +77,11 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
                                          const SearchOptions& options) const {
   using Look = CheckedRows::Look;
   const Look outer = CheckedRows::trouble();  // of a search whose filter calls this one
+  Patience patience(options.control);
   for (int attempt = 0;; ++attempt) {
     CheckedRows::set_trouble(Look::whole);
     const std::uint64_t mended = this->mended();
-    const Result<SearchResult> result = search_once(searcher, query, hits, options);
+    const Result<SearchResult> result = search_once(searcher, query, hits, options, patience);
     const Look trouble = CheckedRows::trouble();
     CheckedRows::set_trouble(outer);
     if (trouble == Look::whole && mended == this->mended()) [[likely]]
@@ -89,12 +93,17 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
 }
 
 Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,
-                                         const SearchOptions& options) const {
+                                         const SearchOptions& options, Patience& patience) const {
   SearchResult result;
   if (hits.empty()) {
     result.exact = true;
     return result;
   }
+  const auto nothing_yet = [&]() -> Result<SearchResult> {
+    if (patience.is_cancelled()) return Watch::asked();
+    return SearchResult{0, false, true, 0};
+  };
+  if (patience.spend(0)) return nothing_yet();
   EpochGuard guard;
   const View view = this->view();
   const Storage& storage = *view.storage;
@@ -126,6 +135,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   bool stale = false;        // one of them was written twice since the search began
   const auto mark_listed = [&](auto each) {
     for (const Key key : filter.keys()) {
+      if (patience.spend(1)) return;
       // The table may be newer than this search's storage, so the keys are read from the newest.
       const Slot slot = directory_.find(
           key, [&] { return storage_.load(std::memory_order_acquire)->states.data(); });
@@ -181,10 +191,11 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
         if (!block.exhausted()) block.add(slot);
       });
       block.flush();
-      if (stale) return search_once(searcher, query, hits, options);
+      if (patience.is_cancelled()) return Watch::asked();
+      if (stale) return search_once(searcher, query, hits, options, patience);
       top.finish();
       result.count = static_cast<std::uint32_t>(top.count());
-      result.exhausted = block.exhausted();
+      result.exhausted = block.exhausted() || patience.is_over();
       result.exact = !result.exhausted;
       result.visited = block.scored();
       return result;
@@ -209,7 +220,9 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     share = (passed + 0.5) / (asked + 1.0);
   }
 
-  if (stale) return search_once(searcher, query, hits, options);
+  // Without all marks nobody can tell what passes.
+  if (patience.is_over()) return nothing_yet();
+  if (stale) return search_once(searcher, query, hits, options, patience);
 
   const bool gated = filter.kind() != Filter::Kind::none;
   share = std::max(share, 1e-6);
@@ -227,10 +240,11 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     BlockScorer block(key_of, exact, options.max_distance, top, searcher,
                       budget > already ? budget - already : 0);
     for (Slot slot = 0; slot < used && !block.exhausted(); ++slot) {
+      if (slot % kBlock == 0 && patience.spend(kBlock)) break;
       if (storage.states[slot].visible(view.sequence) && passes(slot)) block.add(slot);
     }
     block.flush();
-    result.exhausted = block.exhausted();
+    result.exhausted = block.exhausted() || patience.is_over();
     result.exact = !result.exhausted;
     result.visited += block.scored();
   };
@@ -239,6 +253,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   const bool cheaper = options_.flat_below == 0 && !gated ? ef >= live : walk_cost >= scan_cost;
   if (!may_walk || cheaper) {
     scan(0);
+    if (patience.is_cancelled()) return Watch::asked();
     top.finish();
     result.count = static_cast<std::uint32_t>(top.count());
     return result;
@@ -255,6 +270,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     place = descend(links, scorer, level, place, used, budget, searcher.beam, scored);
   }
 
+  const auto is_over = [&patience](std::size_t steps) { return patience.spend(steps); };
   const bool ranged = options.max_distance < std::numeric_limits<float>::infinity();
   for (;;) {
     // The pool of a gated walk holds the way, so it is wider by what does not pass.
@@ -271,12 +287,12 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       walked = filtered_beam_search(
           links, scorer, 0, place, left,
           [&](Slot slot) { return storage.states[slot].visible(view.sequence) && passes(slot); },
-          searcher.answers, searcher.beam);
+          searcher.answers, searcher.beam, is_over);
     } else {
-      walked = beam_search(links, scorer, 0, place, left, searcher.beam);
+      walked = beam_search(links, scorer, 0, place, left, searcher.beam, is_over);
     }
     scored += walked;
-    result.exhausted = walked >= left;
+    result.exhausted = walked >= left || patience.is_over();
     CandidatePool& pool = gated ? searcher.answers : searcher.beam.pool;
     std::size_t block = 0;
 
@@ -292,6 +308,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       block = 0;
     };
     for (Slot slot = backlog_from; slot < backlog_until && !result.exhausted; ++slot) {
+      if (slot % kBlock == 0 && patience.spend(kBlock)) break;
       if (!storage.states[slot].visible(view.sequence) || (gated && !passes(slot)) ||
           !searcher.beam.visited.meet(slot)) {
         continue;
@@ -310,6 +327,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     displaced_.each_since(settled, offer_missed);
     const bool knows_departed = departures_.each_since(view.sequence, offer_missed);
     offer_block();
+    result.exhausted = result.exhausted || patience.is_over();
     if (!knows_departed && !result.exhausted) {
       scan(scored);
       break;
@@ -356,6 +374,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     if (found < k && found < live && !(ranged && beyond)) scan(scored);
     break;
   }
+  if (patience.is_cancelled()) return Watch::asked();
   result.visited += scored;
   top.finish();
   result.count = static_cast<std::uint32_t>(top.count());
@@ -391,8 +410,11 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
   std::atomic<bool> exhausted{false};
   std::atomic<bool> failed{false};
   std::atomic<bool> unread{false};
+  BatchControl control(options.control, rows);
   parallel(options.threads, [&] {
     SearcherLease lease(searchers_);
+    SearchOptions each = options;
+    each.control = control.of_this_thread();
     for (;;) {
       const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
       if (i >= rows) return;
@@ -401,13 +423,14 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
         failed.store(true, std::memory_order_relaxed);
         continue;
       }
-      const auto result =
-          search_with(*lease.get(), queries.row(i), hits.subspan(i * k, k), options);
+      const auto result = search_with(*lease.get(), queries.row(i), hits.subspan(i * k, k), each);
       if (!result) {
+        if (result.status().code() == Code::cancelled) continue;
         const bool rows = result.status().code() != Code::out_of_memory;
         (rows ? unread : failed).store(true, std::memory_order_relaxed);
         continue;
       }
+      control.count();
       counts[i] = result->count;
       found.fetch_add(result->count, std::memory_order_relaxed);
       visited.fetch_add(result->visited, std::memory_order_relaxed);
@@ -420,6 +443,7 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
   if (failed.load(std::memory_order_relaxed)) {
     return Status(Code::out_of_memory, "no memory for a search's scratch");
   }
+  if (Status status = control.finish(); !status.ok()) return status;
   SearchResult result;
   result.count = static_cast<std::uint32_t>(found.load(std::memory_order_relaxed));
   result.visited = visited.load(std::memory_order_relaxed);

@@ -8,6 +8,9 @@
 //              visible
 //   takes out  of the graph what it replaced or removed, node by node
 //
+// One that is stopped while it links is withdrawn: the old versions live again, its own slots are
+// taken out, and its number is never shown.
+//
 // Two writes of one key do not meet: the second begins when the first is shown. So a key has at
 // most two versions that a reader may ask for, and what insert() and remove() answer is what every
 // reader sees by then.
@@ -21,6 +24,7 @@
 #include <mutex>
 
 #include "base/assert.h"
+#include "base/watch.h"
 #include "index/engine.h"
 
 namespace skerry {
@@ -73,20 +77,21 @@ Status Engine::check_absent(std::span<const Key> keys) const noexcept {
   return {};
 }
 
-Status Engine::upsert(const Changes& changes, std::uint32_t threads) {
-  return write(changes, false, threads).status();
+Status Engine::upsert(const Changes& changes, const BatchOptions& options) {
+  return write(changes, false, options).status();
 }
 
-Status Engine::insert(const Changes& changes, std::uint32_t threads) {
-  return write(changes, true, threads).status();
+Status Engine::insert(const Changes& changes, const BatchOptions& options) {
+  return write(changes, true, options).status();
 }
 
 Result<std::uint64_t> Engine::remove(const Changes& changes) {
-  return write(changes, false, 1);
+  return write(changes, false, {});
 }
 
 // `only_new`: of keys that are absent. Returns how many removals met a live key.
-Result<std::uint64_t> Engine::write(const Changes& changes, bool only_new, std::uint32_t threads) {
+Result<std::uint64_t> Engine::write(const Changes& changes, bool only_new,
+                                    const BatchOptions& options) {
   Status status = check_write(changes);
   if (!status.ok()) return status;
   if (changes.keys.empty()) return std::uint64_t{0};
@@ -99,14 +104,16 @@ Result<std::uint64_t> Engine::write(const Changes& changes, bool only_new, std::
   changed_.wait(lock, [&] { return want_alone_ == 0 && !is_in_flight(changes.keys); });
   const bool alone = !may_write_beside(upserts);
   if (alone) be_alone(lock);
-  if (only_new) status = check_absent(changes.keys);
+  Watch watch(options.control, upserts);
+  status = watch.begin();
+  if (status.ok() && only_new) status = check_absent(changes.keys);
   if (status.ok() && !changes.removal) status = reserve_locked(upserts, Linking::now, scratch);
   if (!status.ok()) return status;
   const std::uint64_t sequence =
       (last_ != nullptr ? last_->sequence : visible_.load(std::memory_order_relaxed)) + 1;
   if (alone) {
-    const Step step{changes, sequence};
-    return publish_locked(std::span(&step, 1), threads, Linking::now, scratch);
+    const Publication step{changes, sequence};
+    return publish_locked(std::span(&step, 1), options.threads, Linking::now, scratch, watch);
   }
 
   Write write;
@@ -124,11 +131,46 @@ Result<std::uint64_t> Engine::write(const Changes& changes, bool only_new, std::
   ++active_;
   if (!changes.removal) {
     lock.unlock();
-    link_slots(fresh, threads, scratch);
+    link_slots(fresh, options.threads, scratch, watch);
+    status = watch.finish();
     lock.lock();
+    if (!status.ok()) {
+      write.withdrawn = true;
+      write.departed = withdraw(fresh, sequence);
+    }
   }
   finish(write, lock);
+  if (!status.ok()) return status;
   return removed;
+}
+
+// What one write made and nobody has seen is unmade: the keys have the versions that they had.
+// Returns the slots, which are dead now, perhaps linked, and not shown.
+Engine::SlotList Engine::withdraw(std::span<const Slot> fresh, std::uint64_t sequence) noexcept {
+  Storage& storage = writable();
+  const std::unique_lock keeping = lock_for_snapshot();
+  std::uint64_t added = 0;
+  for (const Slot slot : fresh) {
+    SlotState& state = storage.states[slot];
+    if (state.is_dead()) continue;  // the key came again, and that slot knows what was before
+    const Key key = state.key.load(std::memory_order_relaxed);
+    const Slot before = state.link.load(std::memory_order_relaxed);
+    if (before == kNoSlot) {
+      ++added;
+      directory_.erase(key, slot, storage.states.data());
+    } else {
+      change(before);
+      storage.states[before].link.store(kNoSlot, std::memory_order_release);
+      storage.states[before].died.store(0, std::memory_order_release);
+      directory_.put(key, before, storage.states.data());
+    }
+    state.died.store(sequence, std::memory_order_release);
+  }
+  live_.fetch_sub(added, std::memory_order_release);
+  SlotList gone;
+  for (const Slot slot : fresh) push(gone, slot, storage);
+  tombstones_.fetch_add(gone.count, std::memory_order_relaxed);
+  return gone;
 }
 
 // What is linked is shown when its turn comes; then what it replaced is taken out.
@@ -139,7 +181,7 @@ void Engine::finish(Write& write, WriterLock& lock) noexcept {
       Write& next = *first_;
       first_ = next.next;
       if (first_ == nullptr) last_ = nullptr;
-      show(next.sequence, next.departed);
+      if (!next.withdrawn) show(next.sequence, next.departed);
       next.shown = true;
     }
     changed_.notify_all();

@@ -21,6 +21,8 @@
 #include "base/assert.h"
 #include "base/codec.h"
 #include "base/files.h"
+#include "base/watch.h"
+#include "store/compacted.h"
 #include "store/survey.h"
 #include "store/synced_root.h"
 
@@ -1002,9 +1004,18 @@ Result<std::uint64_t> Environment::last_transaction() const noexcept {
 // -- copies ---------------------------------------------------------------------------------------
 
 // LMDB copies as many pages as a value's header says: every one is looked at before.
-Status Environment::copy_to(const std::filesystem::path& file) const {
+Status Environment::copy_to(const std::filesystem::path& file, const Control& control) const {
   const Status walked = walk(Extent::everything);
   if (!walked.ok()) return walked;
+  std::uint64_t expected = 0;
+  if (!control.is_none()) {
+    const Result<EnvironmentStats> now = stats();
+    if (!now.ok()) return now.error();
+    expected = now->used_bytes;
+  }
+  Watch watch(control, expected);
+  Status status = watch.begin();
+  if (!status.ok()) return status;
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0) return status_of_errno(errno, "cannot make the copy: {e}");
   int error = MDB_MAP_RESIZED;
@@ -1013,7 +1024,7 @@ Status Environment::copy_to(const std::filesystem::path& file) const {
     {
       std::shared_lock<std::shared_mutex> map;
       entered = enter(map);
-      if (entered.ok()) error = mdb_env_copyfd2(env_, fd.get(), MDB_CP_COMPACT);
+      if (entered.ok()) error = copy_compacted(env_, fd.get(), watch);
     }
     // A read adopts a map that another process has outgrown.
     if (entered.ok() && error == MDB_MAP_RESIZED) {
@@ -1023,16 +1034,17 @@ Status Environment::copy_to(const std::filesystem::path& file) const {
     ::unlink(file.c_str());
     return entered;
   }
-  Status status = status_of_lmdb(error);
+  status = watch.status().ok() ? status_of_lmdb(error) : watch.status();
   if (error == EIO && device_is_full(fd.get())) status = status_of_errno(ENOSPC, "");
   if (status.ok() && ::fsync(fd.get()) != 0) {
     status = status_of_errno(errno, "cannot sync the copy: {e}");
   }
+  if (status.ok()) status = watch.finish();
   if (!status.ok()) ::unlink(file.c_str());
   return status;
 }
 
-Status Environment::compact() {
+Status Environment::compact(const Control& control) {
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
   const std::filesystem::path current = folder_ / "data.mdb";
   const std::filesystem::path smaller = folder_ / kCompacted;
@@ -1047,7 +1059,7 @@ Status Environment::compact() {
   // Another process, which has left, may have let the store outgrow our map.
   MDB_txn* probe = nullptr;
   if (begin_write(&probe) == 0) mdb_txn_abort(probe);
-  status = copy_to(smaller);
+  status = copy_to(smaller, control);
   if (!status.ok()) return status;
   // The copy has other pages: a root that is kept is not one of its own.
   status = let_root_go();

@@ -57,6 +57,7 @@
 #include <shared_mutex>
 #include <vector>
 
+#include "skerry/control.h"
 #include "skerry/status.h"
 #include "store/first_touch.h"
 #include "store/schema.h"
@@ -243,12 +244,12 @@ class Environment {
   Status sync();
 
   // A compacted copy of a snapshot into a new file, synced. Writers go on, unless the map must
-  // grow.
-  Status copy_to(const std::filesystem::path& file) const;
+  // grow. The control counts bytes; stopped, there is no file.
+  Status copy_to(const std::filesystem::path& file, const Control& control = {}) const;
 
   // Exchanges the store's file for a compacted copy. Safe to be killed in at every point: the old
-  // file or the new one is there. busy while a caller holds a read.
-  Status compact();
+  // file or the new one is there. busy while a caller holds a read. The control counts bytes.
+  Status compact(const Control& control = {});
 
   // Waits for transactions under way. Every later call is `closed`. Not in a forked child: there
   // the environment is the parent's, and is to be left alone for ever.

@@ -111,8 +111,9 @@ Result<Bytes> HeapReader::vector(Key key) {
   return found->vector;
 }
 
-Status HeapReader::check() {
+Status HeapReader::check(Watch& watch) {
   for (std::uint64_t number = 0; number < rows_; ++number) {
+    if (const Status wanted = watch.advance(1); !wanted.ok()) return wanted;
     const Result<Row> found = row(number);
     if (!found.ok()) return found.error();
     const Result<std::uint64_t> back = place(found->key);

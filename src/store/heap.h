@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/crc32c.h"
+#include "base/watch.h"
 #include "skerry/status.h"
 #include "skerry/types.h"
 #include "store/environment.h"
@@ -81,7 +82,7 @@ class HeapReader {
 
   // Every row's key has that row for its place, and no other key has a place; all pages are there
   // and no others. corruption, naming the first that is wrong.
-  Status check();
+  Status check(Watch& watch);
 
  private:
   Result<Bytes> page(std::uint64_t number);

@@ -81,7 +81,8 @@ Status add_collection(Transaction& transaction, std::string_view name, Collectio
 
 // The rows of a table that are collection `from`'s, once more as those of `to`. Their keys begin
 // with the collection's id and their values do not name it.
-Status copy_rows(Transaction& transaction, Table table, std::uint32_t from, std::uint32_t to) {
+Status copy_rows(Transaction& transaction, Table table, std::uint32_t from, std::uint32_t to,
+                 Watch& watch, std::uint64_t& copied) {
   const CollectionKey source(from);
   const CollectionKey target(to);
   // Copied out: what a cursor hands out is good until the next write.
@@ -96,7 +97,8 @@ Status copy_rows(Transaction& transaction, Table table, std::uint32_t from, std:
     key.assign(cursor.key().begin(), cursor.key().end());
     const Bytes prefix = target;
     std::copy(prefix.begin(), prefix.end(), key.begin());
-    const Status status = transaction.put(table, key, value);
+    Status status = transaction.put(table, key, value);
+    if (status.ok()) status = watch.at(++copied);
     if (!status.ok()) return status;
   }
   return cursor.status();
@@ -246,9 +248,21 @@ Status Reading::each_row(std::uint32_t collection, std::uint64_t first, std::uin
   return Status();
 }
 
-Status Reading::check(std::uint32_t collection) const {
+Status Reading::check(std::uint32_t collection, Watch& watch) const {
   Result<HeapReader> heap = this->heap(collection);
-  return heap.ok() ? heap->check() : heap.error();
+  return heap.ok() ? heap->check(watch) : heap.error();
+}
+Status Reading::check(std::uint32_t collection) const {
+  Watch nobody{Control()};
+  return check(collection, nobody);
+}
+
+Result<std::uint64_t> Reading::records_of(const CollectionRecord& collection) const {
+  Counters counters;
+  const Status status = read_shaped_counters(transaction_, collection.id, counters);
+  if (!status.ok()) return status;
+  const std::uint64_t names = collection.options.byte_keys ? 2 * counters.live : 0;
+  return pages_of(counters.shape, counters.live) + counters.live + counters.payloads + names;
 }
 
 Status Reading::each_payload(std::uint32_t collection, FunctionRef<bool(Key, Bytes)> visit) const {
@@ -468,9 +482,11 @@ Status Store::rename_collection(std::string_view from, std::uint32_t id, std::st
   });
 }
 
-Result<CollectionRecord> Store::clone_collection(std::string_view from, std::string_view to) {
+Result<CollectionRecord> Store::clone_collection(std::string_view from, std::string_view to,
+                                                 Watch& watch) {
   CollectionRecord record;
   const Status status = environment_->write([&](Transaction& transaction) -> Status {
+    std::uint64_t copied = 0;
     const Result<CollectionRecord> source = find_collection(transaction, from, 0);
     if (!source.ok()) return source.error();
     record = *source;
@@ -484,9 +500,9 @@ Result<CollectionRecord> Store::clone_collection(std::string_view from, std::str
     step = transaction.put(Table::counters, CollectionKey(record.id), encode(counters));
     for (const Table table :
          {Table::vectors, Table::places, Table::payloads, Table::names, Table::names_by_id}) {
-      if (step.ok()) step = copy_rows(transaction, table, source->id, record.id);
+      if (step.ok()) step = copy_rows(transaction, table, source->id, record.id, watch, copied);
     }
-    return step;
+    return step.ok() ? watch.finish() : step;
   });
   if (!status.ok()) return status;
   return record;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/watch.h"
 #include "skerry/status.h"
 #include "skerry/types.h"
 #include "store/environment.h"
@@ -60,6 +61,8 @@ class Reading {
   Status each_row(std::uint32_t collection, std::uint64_t first, std::uint64_t limit,
                   FunctionRef<bool(Key, Bytes)> visit) const;
   Status each_payload(std::uint32_t collection, FunctionRef<bool(Key, Bytes)> visit) const;
+  // How many records of the store a collection has, without its log.
+  Result<std::uint64_t> records_of(const CollectionRecord& collection) const;
   // Ids ascending, from `first` on.
   Status each_name(std::uint32_t collection, Key first,
                    FunctionRef<bool(Key, std::string_view)> visit) const;
@@ -68,7 +71,8 @@ class Reading {
                      FunctionRef<bool(std::uint64_t, LogKind, Bytes)> visit) const;
 
   // Do the vectors, their places and the counters of a collection agree? corruption, naming what
-  // does not. Reads everything.
+  // does not. Reads everything. `watch` counts the vectors, and may end it.
+  Status check(std::uint32_t collection, Watch& watch) const;
   Status check(std::uint32_t collection) const;
 
  private:
@@ -173,7 +177,9 @@ class Store {
   // Makes a collection of the same options and rows: vectors, keys, payloads, as they are in this
   // one transaction. Its log begins behind them. not_found, already_exists. O(bytes), while other
   // writers wait; LMDB holds up to 512 MB of dirty pages meanwhile.
-  Result<CollectionRecord> clone_collection(std::string_view from, std::string_view to);
+  // `watch` counts records, of records_of(), and may end it.
+  Result<CollectionRecord> clone_collection(std::string_view from, std::string_view to,
+                                            Watch& watch);
 
   // The second half of a drop, in transactions of bounded size. When it fails, the next open of the
   // store goes on with it.
