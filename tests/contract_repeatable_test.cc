@@ -23,7 +23,7 @@ template <class Target>
 void write(Target& target, const Table& table) {
   std::vector<Key> keys;
   for (Key key = 0; key < 300; ++key) keys.push_back(key * 3);
-  ASSERT_OK(target.upsert(std::span<const Key>(keys), table.matrix(0, 300)));
+  ASSERT_OK(target.upsert(std::span<const Key>(keys), table.matrix(0, 300), {.threads = 1}));
   for (std::size_t i = 300; i < 600; ++i) ASSERT_OK(target.upsert(Key{i * 2}, table.row(i)));
   for (Key key = 0; key < 1200; key += 9) ASSERT_OK(target.remove(key));
   for (std::size_t i = 600; i < 760; ++i) ASSERT_OK(target.upsert(Key{i}, table.row(i)));

@@ -102,7 +102,9 @@ struct VerifyOptions {
 
 // One batch of writes.
 struct BatchOptions {
-  std::uint32_t threads = 1;  // to link new vectors with; 0: one a core
+  // To link new vectors with, when there are 16 or more; 0: one a core. With 1 the same writes make
+  // the same graph.
+  std::uint32_t threads = 0;
   // Done: rows. A batch that was stopped is absent, all of it.
   Control control = {};
 };

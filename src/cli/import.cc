@@ -45,7 +45,7 @@ struct Import {
   std::uint64_t first_key = 0;
   std::size_t batch_rows = 1000;
   bool insert = false;
-  std::uint32_t threads = 1;
+  std::uint32_t threads = 0;
   Durability durability = Durability::commit;
 
   // How it went so far.
@@ -253,7 +253,7 @@ void add_import(CLI::App& app) {
   add_choice(*command, "--header", self->input.header, kHeaders,
              "csv: is the first record a header? guess, yes or no (default: guess)");
   command->add_flag("--insert", self->insert, "A key that is there already is an error");
-  command->add_option("--threads", self->threads, "To link new vectors with; 0: one a core");
+  command->add_option("--threads", self->threads, "To link new vectors with (default: one a core)");
   add_choice(*command, "--durability", self->durability, kDurabilities,
              "When a commit is safe: commit, interval or none (default: commit)");
   self->create.add_to(*command);

@@ -29,7 +29,9 @@ class LongCall {
  private:
   static bool show(void* context, std::uint64_t done, std::uint64_t total) {
     auto& call = *static_cast<LongCall*>(context);
-    if (!call.bar_.has_value()) call.bar_.emplace(call.label_, total);
+    if (!call.bar_.has_value()) {
+      call.bar_.emplace(call.label_, total != 0 ? std::optional(total) : std::nullopt);
+    }
     call.bar_->update(done);
     return !interrupted();
   }
