@@ -26,6 +26,11 @@ namespace skerry {
 struct Candidate {
   float distance;
   Slot slot;
+
+  // Nearest first, ties by slot.
+  friend bool operator<(const Candidate& a, const Candidate& b) noexcept {
+    return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
+  }
 };
 
 class CandidatePool {

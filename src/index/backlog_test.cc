@@ -53,7 +53,7 @@ class Subject {
     ASSERT_TRUE(engine->reserve(keys.size(), linking).ok());
     const std::uint64_t sequence = engine->sequence() + 1;
     const Publication steps[] = {{{keys, MatrixView(rows, kDimension), false}, sequence},
-                          {{removals, {}, true}, sequence}};
+                                 {{removals, {}, true}, sequence}};
     engine->publish(steps, threads, linking);
   }
   void publish_range(Key first, Key limit, Linking linking) {

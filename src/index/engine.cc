@@ -224,9 +224,11 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
 
   Status status = scratch.fresh.reserve(wanted);
   if (status.ok()) status = reserve_link_scratch(scratch, target);
-  if (status.ok() &&
-      (linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below)) {
-    status = departures_.reserve();
+  if (linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below) {
+    const bool whole = graph_.load(std::memory_order_relaxed) && !has_backlog_locked();
+    const bool one_by_one = whole && linking == Linking::now;
+    if (status.ok()) status = reserve_plans(scratch, one_by_one ? wanted : kTogether);
+    if (status.ok()) status = departures_.reserve();
     if (status.ok()) status = displaced_.reserve();
   }
   if (!status.ok()) return status;
@@ -264,7 +266,8 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
 
 // -- publishing -----------------------------------------------------------------------------------
 
-void Engine::publish(std::span<const Publication> steps, std::uint32_t threads, Linking linking) noexcept {
+void Engine::publish(std::span<const Publication> steps, std::uint32_t threads,
+                     Linking linking) noexcept {
   WriterLock lock(write_mutex_);
   be_alone(lock);
   Watch nobody{Control()};
@@ -272,9 +275,9 @@ void Engine::publish(std::span<const Publication> steps, std::uint32_t threads, 
 }
 
 // Alone. Returns how many removals met a live key. A single step of upserts may be stopped.
-Result<std::uint64_t> Engine::publish_locked(std::span<const Publication> steps, std::uint32_t threads,
-                                             Linking linking, LinkScratch& scratch,
-                                             Watch& watch) noexcept {
+Result<std::uint64_t> Engine::publish_locked(std::span<const Publication> steps,
+                                             std::uint32_t threads, Linking linking,
+                                             LinkScratch& scratch, Watch& watch) noexcept {
   SKERRY_ASSERT(!steps.empty() &&
                 steps.front().sequence > visible_.load(std::memory_order_relaxed));
   reclaim();

@@ -218,13 +218,22 @@ class Engine {
     std::uint64_t count = 0;
   };
 
-  // What an insert will link, found without the lock: neighbours by level.
+  // What a neighbour's full list on layer 0 would be with the new node in it. It holds for as long
+  // as the list is what it was.
+  struct Proposal {
+    Slot of = kNoSlot;
+    std::uint32_t before = 0;  // its length then; 0: there is no proposal
+    std::uint32_t after = 0;
+  };
+
+  // What linking a node will do, found without the lock: neighbours by level.
   struct Plan {
     Slot slot = kNoSlot;
     std::uint32_t levels = 0;  // lists planned: 0 .. levels - 1
-    bool had_entry = false;    // false: the graph was empty when it was made
     std::uint32_t counts[kMaxLevel + 1] = {};
-    Buffer<Slot> neighbours;  // M a level
+    Buffer<Slot> neighbours;     // M a level
+    Buffer<Proposal> proposals;  // one a neighbour on layer 0
+    Buffer<Slot> proposed;       // for each of them its list before and after, 2 M each
   };
 
   // The scratch of whoever chooses a list anew.
@@ -236,25 +245,19 @@ class Engine {
     Buffer<float> distances;
   };
 
-  // What a neighbour's full list on layer 0 would be with the new node in it. It holds for as long
-  // as the list is what it was.
-  struct Proposal {
-    Slot of = kNoSlot;
-    std::uint32_t before = 0;  // its length then; 0: there is no proposal
-    std::uint32_t after = 0;
-  };
+  // Nodes that are planned beside each other and then connected one after the other.
+  static constexpr std::size_t kTogether = 64;
 
   // The scratch of a thread that links.
   struct LinkScratch {
     BeamScratch beam;
-    Plan plan;
     std::uint32_t slots = 0;  // there is room to walk among so many
     Buffer<std::byte> code;   // of the node that is being linked
     Buffer<Candidate> candidates;
+    float distances[kTogether];
     ListScratch lists;
-    Buffer<Proposal> proposals;  // one a neighbour on layer 0
-    Buffer<Slot> proposed;       // for each of them its list before and after, 2 M each
-    Buffer<Slot> fresh;          // slots of the write that is under way
+    std::vector<Plan> plans;  // of the thread whose write it is: as many as are planned together
+    Buffer<Slot> fresh;       // slots of the write that is under way
   };
 
   // A write of insert(), upsert() or remove(), from its first slot to its last; on its thread's
@@ -336,16 +339,20 @@ class Engine {
   // insert.cc
   Status reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) const;
   Status reserve_list_scratch(ListScratch& scratch) const;
+  Status reserve_plans(LinkScratch& scratch, std::size_t count) const;
   void link_slots(std::span<const Slot> slots, std::uint32_t threads, LinkScratch& scratch,
                   Watch& watch) noexcept;
-  void link_slot(Slot slot, LinkScratch& scratch) noexcept;
-  void plan_links(Slot slot, LinkScratch& scratch) const noexcept;
-  void propose(LinkScratch& scratch) const noexcept;
-  bool forget_erased(Plan& plan) const noexcept;
-  void connect(LinkScratch& scratch) noexcept;
+  void link_together(std::span<const Slot> slots, std::uint32_t threads,
+                     LinkScratch& scratch) noexcept;
+  void plan_links(std::span<const Slot> together, std::size_t number, LinkScratch& scratch,
+                  Plan& plan) const noexcept;
+  void propose(Plan& plan, ListScratch& lists) const noexcept;
+  void forget_erased(Plan& plan) const noexcept;
+  void connect(const Plan& plan, ListScratch& lists) noexcept;
   std::size_t choose(Slot from, std::uint32_t level, std::size_t count,
                      ListScratch& lists) const noexcept;
-  void add_reverse_link(Slot from, std::uint32_t level, Slot to, LinkScratch& scratch) noexcept;
+  void add_reverse_link(Slot from, std::uint32_t level, const Plan& plan,
+                        ListScratch& lists) noexcept;
   void rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept;
   bool has_left(Slot slot) const noexcept;
   bool is_erased(Slot slot) const noexcept;

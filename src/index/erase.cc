@@ -124,10 +124,7 @@ void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
     }
     const std::size_t nearest = std::min(heir_count, kHeirs);
     std::partial_sort(scratch.candidates.data(), scratch.candidates.data() + nearest,
-                      scratch.candidates.data() + heir_count,
-                      [](const Candidate& a, const Candidate& b) {
-                        return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
-                      });
+                      scratch.candidates.data() + heir_count);
     const std::size_t limit = std::min<std::size_t>(links.degree(level), count + kInherited);
     for (std::size_t i = 0; i < nearest && count < limit; ++i) {
       const Candidate& heir = scratch.candidates[i];

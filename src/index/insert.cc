@@ -14,11 +14,16 @@
 // So as many threads as there are plan at once, and what is done under the lock is small. Some lose
 // their place in a list: hold.cc sees to it that nobody is lost to the walk.
 //
-// Paper: Malkov & Yashunin 2018, algorithm 1.
+// Nodes of one write are linked 64 together: all of them are planned on the graph as it is, by as
+// many threads as there are, and then connected in their order. What a walk cannot find of them,
+// each other, they compare one by one. So one write makes the same graph with any number of
+// threads. (docs/adr/0022)
+//
+// Papers: Malkov & Yashunin 2018, algorithm 1; Manohar et al. 2024, arXiv 2305.04359 (batches that
+// are planned together).
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <thread>
 
 #include "base/assert.h"
 #include "base/epoch.h"
@@ -44,18 +49,30 @@ Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) c
   Status status = scratch.beam.reserve(degree0);
   if (status.ok()) status = scratch.beam.visited.begin(slots);
   if (status.ok()) status = scratch.beam.pool.begin(options_.ef_construction);
-  if (status.ok())
-    status = scratch.plan.neighbours.reserve(std::size_t{kMaxLevel + 1} * options_.M);
   if (status.ok()) status = scratch.code.reserve(code_scratch());
   if (status.ok()) status = reserve_list_scratch(scratch.lists);
-  if (status.ok()) status = scratch.candidates.reserve(options_.ef_construction);
-  if (status.ok()) status = scratch.proposals.reserve(options_.M);
-  if (status.ok()) status = scratch.proposed.reserve(std::size_t{2} * degree0 * options_.M);
+  if (status.ok()) status = scratch.candidates.reserve(options_.ef_construction + kTogether);
   if (status.ok()) scratch.slots = slots;
   return status;
 }
 
-// Ends early when `watch`, which only this thread looks at, says so.
+Status Engine::reserve_plans(LinkScratch& scratch, std::size_t count) const try {
+  count = std::min(count, kTogether);
+  if (scratch.plans.size() < count) scratch.plans.resize(count);
+  const std::size_t M = options_.M;
+  Status status;
+  for (std::size_t i = 0; i < count && status.ok(); ++i) {
+    Plan& plan = scratch.plans[i];
+    status = plan.neighbours.reserve((kMaxLevel + 1) * M);
+    if (status.ok()) status = plan.proposals.reserve(M);
+    if (status.ok()) status = plan.proposed.reserve(2 * (2 * M) * M);
+  }
+  return status;
+} catch (const std::bad_alloc&) {
+  return Status(Code::out_of_memory, "no memory for the index");
+}
+
+// Ends early when `watch` says so.
 void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads, LinkScratch& scratch,
                         Watch& watch) noexcept {
   const Storage& storage = writable();
@@ -64,146 +81,161 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads, Link
   const Slot due_below = graph_.load(std::memory_order_relaxed)
                              ? kNoSlot
                              : linked_until_.load(std::memory_order_relaxed);
-  const auto is_due = [&](Slot slot) {
-    return slot < due_below && !storage.states[slot].is_dead();
+  Slot together[kTogether];
+  const std::size_t limit = std::min(scratch.plans.size(), kTogether);
+  SKERRY_ASSERT(limit != 0 || slots.empty());
+  for (std::size_t next = 0; next < slots.size();) {
+    std::size_t count = 0;
+    for (; next < slots.size() && count < limit; ++next) {
+      const Slot slot = slots[next];
+      if (slot < due_below && !storage.states[slot].is_dead()) together[count++] = slot;
+    }
+    link_together(std::span<const Slot>(together, count), threads, scratch);
+    if (!watch.advance(count).ok()) return;
+  }
+}
+
+void Engine::link_together(std::span<const Slot> slots, std::uint32_t threads,
+                           LinkScratch& scratch) noexcept {
+  constexpr std::size_t kWorthSharing = 4;
+  const EpochGuard guard;  // to the end: what was planned stays what it is
+  std::atomic<std::size_t> next{0};
+  const auto plan = [&](LinkScratch& mine) {
+    for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < slots.size();) {
+      plan_links(slots, i, mine, scratch.plans[i]);
+      propose(scratch.plans[i], mine.lists);
+    }
   };
-  constexpr std::size_t kWorthSharing = 16;
   if (threads != 1 && slots.size() >= kWorthSharing) {
-    std::atomic<std::size_t> next{0};
     std::atomic<bool> taken{false};
-    const std::thread::id caller = std::this_thread::get_id();
     parallel(threads, [&] {
-      const bool watches = std::this_thread::get_id() == caller;
-      std::size_t told = 0;
-      const auto link = [&](LinkScratch& mine) {
-        for (;;) {
-          const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
-          if (i >= slots.size()) return;
-          if (!is_due(slots[i])) continue;
-          link_slot(slots[i], mine);
-          if (!watches) continue;
-          if (!watch.advance(i + 1 - told).ok()) next.store(slots.size());
-          told = i + 1;
-        }
-      };
       // One of the threads uses the writer's scratch, which is reserved: so the work is done even
       // when there is no memory for the others'.
-      if (!taken.exchange(true, std::memory_order_acquire)) return link(scratch);
+      if (!taken.exchange(true, std::memory_order_acquire)) return plan(scratch);
       const ScratchLease<LinkScratch> lease(link_scratches_);
       if (lease.get() == nullptr || !reserve_link_scratch(*lease.get(), scratch.slots).ok()) return;
-      link(*lease.get());
+      const EpochGuard own;
+      plan(*lease.get());
     });
   } else {
-    for (const Slot slot : slots) {
-      if (!is_due(slot)) continue;
-      link_slot(slot, scratch);
-      if (!watch.advance(1).ok()) return;
+    plan(scratch);
+  }
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    Plan& planned = scratch.plans[i];
+    const std::lock_guard lock(link_mutex_);
+    // Made before there was an entry, and there is one now; or all its neighbours left meanwhile:
+    // other writers were faster, so look again.
+    forget_erased(planned);
+    if (planned.counts[0] == 0 &&
+        writable().entry.load(std::memory_order_relaxed) != Storage::kNoEntry) {
+      plan_links(slots, i, scratch, planned);
+      propose(planned, scratch.lists);
     }
+    connect(planned, scratch.lists);
   }
 }
 
-void Engine::link_slot(Slot slot, LinkScratch& scratch) noexcept {
-  EpochGuard guard;  // to the end: what was planned stays what it is
-  plan_links(slot, scratch);
-  propose(scratch);
-  const std::lock_guard lock(link_mutex_);
-  // Made before there was an entry, and there is one now; or all its neighbours left meanwhile:
-  // others were faster, so look again.
-  const bool holds = forget_erased(scratch.plan) && scratch.plan.had_entry;
-  if (!holds && writable().entry.load(std::memory_order_relaxed) != Storage::kNoEntry) {
-    plan_links(slot, scratch);
-    propose(scratch);
-  }
-  connect(scratch);
-}
-
-void Engine::plan_links(Slot slot, LinkScratch& scratch) const noexcept {
+// Of together[number], as if those before it were in the graph.
+void Engine::plan_links(std::span<const Slot> together, std::size_t number, LinkScratch& scratch,
+                        Plan& plan) const noexcept {
   const Storage& storage = writable();
   const Links links = storage.links();
+  const Slot slot = together[number];
   const std::uint64_t entry = storage.entry.load(std::memory_order_acquire);
-  Plan& plan = scratch.plan;
+  const bool has_entry = entry != Storage::kNoEntry;
   plan.slot = slot;
-  plan.had_entry = entry != Storage::kNoEntry;
   plan.levels = 0;
-  if (!plan.had_entry) return;
+  plan.counts[0] = 0;
 
-  const auto top = static_cast<std::uint32_t>(entry >> 32);
   const std::uint32_t level = level_of(options_.seed, slot, options_.M);
+  const std::uint32_t entry_level = has_entry ? static_cast<std::uint32_t>(entry >> 32) : 0;
+  std::uint32_t top = entry_level;
+  for (std::size_t i = 0; i < number; ++i) {
+    top = std::max(top, level_of(options_.seed, together[i], options_.M));
+  }
+  if (!has_entry && number == 0) return;
+
+  const Scorer scorer = node_scorer(storage, slot, scratch.code.data());
+  scorer(together.data(), number, scratch.distances);
   // Slots that others make meanwhile are beyond what the scratch has room for.
   const std::uint32_t limit = std::min(storage.used.load(std::memory_order_acquire), scratch.slots);
   BeamScratch& beam = scratch.beam;
-  const Scorer scorer = node_scorer(storage, slot, scratch.code.data());
   Place place{static_cast<Slot>(entry), 0};
-  scorer(&place.slot, 1, &place.distance);
-  std::uint64_t scored = 0;
-  for (std::uint32_t l = top; l > level; --l) {
-    place = descend(links, scorer, l, place, limit, ~std::uint64_t{0}, beam, scored);
+  if (has_entry) {
+    scorer(&place.slot, 1, &place.distance);
+    std::uint64_t scored = 0;
+    for (std::uint32_t l = entry_level; l > level; --l) {
+      place = descend(links, scorer, l, place, limit, ~std::uint64_t{0}, beam, scored);
+    }
   }
   plan.levels = std::min(top, level) + 1;
   for (std::uint32_t l = plan.levels; l-- > 0;) {
-    // Neither fails: reserve() has made room for as much.
-    SKERRY_ASSERT(beam.visited.begin(limit).ok());
-    SKERRY_ASSERT(beam.pool.begin(options_.ef_construction).ok());
-    beam_search(links, scorer, l, place, ~std::uint64_t{0}, beam);
-    place = Place{beam.pool.slot(0), beam.pool.distance(0)};
+    const bool walks = has_entry && l <= entry_level;
+    if (walks) {
+      // Neither fails: reserve() has made room for as much.
+      SKERRY_ASSERT(beam.visited.begin(limit).ok());
+      SKERRY_ASSERT(beam.pool.begin(options_.ef_construction).ok());
+      beam_search(links, scorer, l, place, ~std::uint64_t{0}, beam);
+      place = Place{beam.pool.slot(0), beam.pool.distance(0)};
+    }
     // Who died in this very write is not erased yet: he is a neighbour only where the living are
     // few, and what he has will be inherited.
     std::size_t count = 0;
     const auto collect = [&](bool with_dying) {
       count = 0;
-      for (std::size_t i = 0; i < beam.pool.size(); ++i) {
+      for (std::size_t i = 0; walks && i < beam.pool.size(); ++i) {
         const Slot candidate = beam.pool.slot(i);
         const bool gone = with_dying ? is_erased(candidate) : storage.states[candidate].is_dead();
         if (candidate == slot || gone) continue;
         scratch.candidates[count++] = Candidate{beam.pool.distance(i), candidate};
       }
+      for (std::size_t i = 0; i < number; ++i) {
+        if (level_of(options_.seed, together[i], options_.M) < l) continue;
+        scratch.candidates[count++] = Candidate{scratch.distances[i], together[i]};
+      }
     };
     collect(false);
     if (count < options_.M) collect(true);
+    const std::span<Candidate> candidates(scratch.candidates.data(), count);
+    std::sort(candidates.begin(), candidates.end());
     plan.counts[l] = static_cast<std::uint32_t>(select_neighbours(
-        std::span<const Candidate>(scratch.candidates.data(), count), options_.M,
+        candidates, options_.M,
         [&](Slot other) { return node_scorer(storage, other, scratch.lists.code.data()); },
         plan.neighbours.data() + std::size_t{l} * options_.M));
   }
   // Everyone near has been erased and still leads the way: the entry never is.
-  if (plan.counts[0] == 0 && static_cast<Slot>(entry) != slot) {
+  if (plan.counts[0] == 0 && has_entry && static_cast<Slot>(entry) != slot) {
     plan.neighbours[0] = static_cast<Slot>(entry);
     plan.counts[0] = 1;
   }
 }
 
-// The others let go of who has been erased since the plan was made. False when nobody is left on
-// layer 0, where it had planned to have somebody.
-bool Engine::forget_erased(Plan& plan) const noexcept {
-  const bool had_any = plan.counts[0] != 0;
+// A plan lets go of who has been erased since it was made.
+void Engine::forget_erased(Plan& plan) const noexcept {
   for (std::uint32_t l = 0; l < plan.levels; ++l) {
     Slot* const list = plan.neighbours.data() + std::size_t{l} * options_.M;
     Slot* const end =
         std::remove_if(list, list + plan.counts[l], [&](Slot slot) { return is_erased(slot); });
     plan.counts[l] = static_cast<std::uint32_t>(end - list);
   }
-  return !had_any || plan.counts[0] != 0;
 }
 
 // Without a lock: the lists are what they are in this moment. There is one for each planned
 // neighbour on layer 0.
-void Engine::propose(LinkScratch& scratch) const noexcept {
-  const Plan& plan = scratch.plan;
-  if (plan.levels == 0) return;
+void Engine::propose(Plan& plan, ListScratch& lists) const noexcept {
   const Links links = writable().links();
   const std::size_t degree = links.degree(0);
   for (std::size_t i = 0; i < plan.counts[0]; ++i) {
-    Proposal& proposal = scratch.proposals[i];
+    Proposal& proposal = plan.proposals[i];
     proposal = Proposal{plan.neighbours[i], 0, 0};
-    Slot* const list = scratch.lists.list.data();
-    const std::size_t count = links.read(proposal.of, 0, list);
-    if (count < degree || std::find(list, list + count, plan.slot) != list + count) continue;
-    Slot* const before = scratch.proposed.data() + 2 * degree * i;
-    std::copy(list, list + count, before);
-    list[count] = plan.slot;
+    const std::size_t count = links.read(proposal.of, 0, lists.list.data());
+    if (count < degree) continue;
+    Slot* const before = plan.proposed.data() + 2 * degree * i;
+    std::copy_n(lists.list.data(), count, before);
+    lists.list[count] = plan.slot;
     proposal.before = static_cast<std::uint32_t>(count);
-    proposal.after = static_cast<std::uint32_t>(choose(proposal.of, 0, count + 1, scratch.lists));
-    std::copy_n(scratch.lists.taken.data(), proposal.after, before + degree);
+    proposal.after = static_cast<std::uint32_t>(choose(proposal.of, 0, count + 1, lists));
+    std::copy_n(lists.taken.data(), proposal.after, before + degree);
   }
 }
 
@@ -219,20 +251,16 @@ std::size_t Engine::choose(Slot from, std::uint32_t level, std::size_t count,
     if (has_left(lists.list[i])) continue;
     lists.candidates[kept++] = Candidate{lists.distances[i], lists.list[i]};
   }
-  std::sort(lists.candidates.data(), lists.candidates.data() + kept,
-            [](const Candidate& a, const Candidate& b) {
-              return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
-            });
+  std::sort(lists.candidates.data(), lists.candidates.data() + kept);
   return select_neighbours(
       std::span<const Candidate>(lists.candidates.data(), kept), storage.links().degree(level),
       [&](Slot other) { return node_scorer(storage, other, lists.code.data()); },
       lists.taken.data());
 }
 
-void Engine::connect(LinkScratch& scratch) noexcept {
+void Engine::connect(const Plan& plan, ListScratch& lists) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
-  const Plan& plan = scratch.plan;
   const std::uint32_t level = level_of(options_.seed, plan.slot, options_.M);
   change(plan.slot);
   storage.states[plan.slot].in_links = 0;
@@ -250,7 +278,7 @@ void Engine::connect(LinkScratch& scratch) noexcept {
     for (const Slot neighbour : own(l)) count_link(neighbour, l);
   }
   for (std::uint32_t l = 0; l < plan.levels; ++l) {
-    for (const Slot neighbour : own(l)) add_reverse_link(neighbour, l, plan.slot, scratch);
+    for (const Slot neighbour : own(l)) add_reverse_link(neighbour, l, plan, lists);
   }
   const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
   if (entry == Storage::kNoEntry || level > static_cast<std::uint32_t>(entry >> 32)) {
@@ -269,29 +297,28 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   displaced_.settle();
 }
 
-void Engine::add_reverse_link(Slot from, std::uint32_t level, Slot to,
-                              LinkScratch& scratch) noexcept {
+void Engine::add_reverse_link(Slot from, std::uint32_t level, const Plan& plan,
+                              ListScratch& lists) noexcept {
   const Links links = writable().links();
-  ListScratch& lists = scratch.lists;
   const std::size_t count = links.read(from, level, lists.list.data());
   const std::span<const Slot> list(lists.list.data(), count);
-  if (std::find(list.begin(), list.end(), to) != list.end()) return;
+  if (std::find(list.begin(), list.end(), plan.slot) != list.end()) return;
   if (count < links.degree(level)) {
     change(from);
-    links.append(from, level, count, to);
-    count_link(to, level);
+    links.append(from, level, count, plan.slot);
+    count_link(plan.slot, level);
     return;
   }
   if (level == 0) {
     std::size_t i = 0;
-    while (scratch.proposals[i].of != from) ++i;
-    const Proposal& proposal = scratch.proposals[i];
-    const Slot* const before = scratch.proposed.data() + 2 * count * i;
+    while (plan.proposals[i].of != from) ++i;
+    const Proposal& proposal = plan.proposals[i];
+    const Slot* const before = plan.proposed.data() + 2 * count * i;
     if (proposal.before == count && std::equal(list.begin(), list.end(), before)) {
       return rewrite_list(from, level, std::span(before + count, proposal.after));
     }
   }
-  lists.list[count] = to;
+  lists.list[count] = plan.slot;
   const std::size_t taken = choose(from, level, count + 1, lists);
   rewrite_list(from, level, std::span<const Slot>(lists.taken.data(), taken));
 }
