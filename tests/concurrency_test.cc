@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -118,6 +119,33 @@ TEST_P(ThreadsContract, ASearchBesideAnUpdateMeetsTheOldVectorOrTheNewExactlyOne
     }
   });
   EXPECT_OK(subject_->check());
+}
+
+TEST_P(ThreadsContract, ASearchThatWasUnderWayWhenAKeyWasReplacedMeetsTheOldVector) {
+  constexpr Key kMoving = 500;
+  fill(scaled(1000, 2) + kMoving);
+  // The search has begun when its filter is asked. Then another thread replaces the key and goes on
+  // writing, until nothing in the graph leads to the old vector.
+  bool is_written = false;
+  Faults faults;
+  const auto write_meanwhile = [&](Key) {
+    if (!std::exchange(is_written, true)) {
+      together(1, [&](std::size_t) {
+        faults.expect_ok(subject_->upsert(kMoving, at(-70'000)));
+        for (Key key = 0; key < 20; ++key) {
+          faults.expect_ok(subject_->upsert(key, at(-80'000)));
+        }
+      });
+    }
+    return true;
+  };
+  std::array<Hit, 3> hits;
+  const auto found =
+      subject_->search(at(10 * kMoving), hits, {.filter = Filter::where(write_meanwhile)});
+  ASSERT_OK(found);
+  EXPECT_EQ(hits[0], (Hit{kMoving, 0}));
+  EXPECT_OK(subject_->search(at(10 * kMoving), hits));
+  EXPECT_NE(hits[0].key, kMoving);
 }
 
 TEST_P(ThreadsContract, ARemovedKeyIsNeverReturnedByASearchThatStartsAfterwards) {

@@ -218,6 +218,9 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking) {
   Status status = fresh_.reserve(upserts);
   if (status.ok()) status = reserve_link_scratch(link_scratch_, target);
   if (status.ok()) status = reserve_rescue(target);
+  if (status.ok() &&
+      (linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below))
+    status = departures_.reserve();
   if (!status.ok()) return status;
 
   if (target > storage->capacity) {
@@ -328,6 +331,7 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uin
                    ? previous.link.load(std::memory_order_relaxed)
                    : old;
       change(old);
+      departures_.add(old, sequence);
       previous.died.store(sequence, std::memory_order_release);
       push(departed, old, storage);
     } else {
@@ -361,6 +365,7 @@ void Engine::end_slots(std::span<const Key> removals, std::uint64_t sequence,
     const Slot slot = newest(key);
     if (slot == kNoSlot || storage.states[slot].is_dead()) continue;
     change(slot);
+    departures_.add(slot, sequence);
     storage.states[slot].died.store(sequence, std::memory_order_release);
     push(departed, slot, storage);
   }

@@ -25,6 +25,7 @@
 #include "base/checked_rows.h"
 #include "base/fair_mutex.h"
 #include "graph/candidate_pool.h"
+#include "index/departures.h"
 #include "index/directory.h"
 #include "index/searcher.h"
 #include "index/storage.h"
@@ -362,6 +363,7 @@ class Engine {
   std::atomic<Slot> linked_until_{0};
   std::atomic<Slot> backlog_until_{0};
   std::atomic<std::uint64_t> tombstones_{0};
+  Departures departures_;  // who died lately, for walks that began before
 
   std::atomic<std::uint64_t> mended_{0};  // blocks of rows; written by whoever mends
 

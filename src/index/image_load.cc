@@ -433,6 +433,9 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
   }
   status = directory_.adopt(std::move(directory), entries, static_cast<std::size_t>(header.live));
   if (status.ok() && !with_rows) status = watch_rows(header, *storage, mode);
+  if (status.ok() && mode != ImageMode::view && (header.flags & image::kLinking) != 0) {
+    status = departures_.reserve();
+  }
   if (!status.ok()) return status;
 
   storage_.store(storage.release(), std::memory_order_release);

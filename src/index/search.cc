@@ -4,7 +4,8 @@
 //   scan      every visible slot (or every key of an allow-list) that passes, exactly
 //   walk      the graph on codes; the best are scored again on the exact rows
 //   gated     the walk with a gate: routing ignores the filter, admission obeys it
-// Beside a walk, the slots of the backlog, which no walk may meet yet, are scored on their codes.
+// Beside a walk, the slots of the backlog, which no walk may meet yet, are scored on their codes,
+// and those that died since the search began, which it may not meet any more (departures.h).
 // A walk that ends with fewer hits than there may be is followed by a scan, so a search returns
 // fewer than k only when fewer than k live keys pass.
 //
@@ -296,7 +297,19 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       searcher.block[block++] = slot;
       if (block == kBlock) offer_block();
     }
+    const bool knows_departed = departures_.each_since(view.sequence, [&](Slot slot) {
+      if (slot >= used || !storage.states[slot].visible(view.sequence) ||
+          (gated && !passes(slot)) || !searcher.beam.visited.meet(slot)) {
+        return;
+      }
+      searcher.block[block++] = slot;
+      if (block == kBlock) offer_block();
+    });
     offer_block();
+    if (!knows_departed && !result.exhausted) {
+      scan(scored);
+      break;
+    }
 
     // Codes only choose: what may be among the k is scored on the exact rows. Half as many again
     // and ten more were enough to lose nothing measurable against re-ranking all ef.
