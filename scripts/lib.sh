@@ -111,8 +111,9 @@ torture() {
   done
   need_for build
   need_for tests
+  use_sanitizer "$preset"
   build_preset "$preset" "torture_$name"
-  "$root/build/$preset/tests/torture/torture_$name" --rounds "$rounds" "${words[@]}"
+  "${under[@]}" "$root/build/$preset/tests/torture/torture_$name" --rounds "$rounds" "${words[@]}"
 }
 
 # test_preset PRESET [ctest's options]: runs the tests of build/PRESET. ctest's last lines say how

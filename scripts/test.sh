@@ -113,6 +113,8 @@ if [ -z "$quick" ]; then
   build_preset tsan "${threads[@]}"
   GTEST_FILTER="-$alone" count_tests tsan -R "^($(IFS='|' && echo "${threads[*]}"))\$"
   under=()
+  say "all calls in all threads, short"
+  tortures concurrency
 
   say "waiting for the fuzzers"
   wait "$fuzz" || { cat "$fuzz_log" && fail "a fuzzer found something"; }

@@ -73,15 +73,16 @@ class Run {
                  static_cast<int>(what.size()), what.data());
   }
 
-  // Prints the line; what main() returns.
-  int finish() const {
+  // Prints the line, with `more` at its end; what main() returns.
+  int finish(std::string_view more = {}) const {
     if (::isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
     const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
     std::printf(
         "{\"torture\": \"%s\", \"rounds\": %llu, \"failures\": %llu, \"seed\": %llu, "
-        "\"seconds\": %.1f}\n",
+        "\"seconds\": %.1f%.*s}\n",
         name_, static_cast<unsigned long long>(rounds_), static_cast<unsigned long long>(failures_),
-        static_cast<unsigned long long>(seed_), seconds);
+        static_cast<unsigned long long>(seed_), seconds, static_cast<int>(more.size()),
+        more.data());
     return failures_ == 0 ? 0 : 1;
   }
 
