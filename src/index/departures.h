@@ -40,6 +40,8 @@ class Departures {
     return entries_ != nullptr ? Status() : Status(Code::out_of_memory, "no memory for the index");
   }
 
+  bool is_reserved() const noexcept { return entries_ != nullptr; }
+
   // `slot` dies as of `died`, which is no less than any before. Before any link to it goes, and
   // before that number is visible. Without a graph there is nothing to note.
   void add(Slot slot, std::uint64_t died) noexcept {

@@ -221,6 +221,7 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking) {
   if (status.ok() &&
       (linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below))
     status = departures_.reserve();
+  if (status.ok() && departures_.is_reserved()) status = displaced_.reserve();
   if (!status.ok()) return status;
 
   if (target > storage->capacity) {

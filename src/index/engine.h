@@ -27,6 +27,7 @@
 #include "graph/candidate_pool.h"
 #include "index/departures.h"
 #include "index/directory.h"
+#include "index/displaced.h"
 #include "index/searcher.h"
 #include "index/storage.h"
 #include "quant/exact_codes.h"
@@ -288,6 +289,7 @@ class Engine {
   void release_held(Slot slot) noexcept;
   void rescue(Slot slot) noexcept;
   Slot shelter(Slot slot) noexcept;
+  void displace(Slot holder) noexcept;
   bool hold_by(Slot holder, Slot slot, std::uint32_t spared) noexcept;
   bool take_in(Slot holder, Slot slot, std::uint32_t spared) noexcept;
   void walk_to(Slot slot, std::size_t ef) noexcept;
@@ -364,6 +366,7 @@ class Engine {
   std::atomic<Slot> backlog_until_{0};
   std::atomic<std::uint64_t> tombstones_{0};
   Departures departures_;  // who died lately, for walks that began before
+  Displaced displaced_;    // whose links are being moved, for walks that come by
 
   std::atomic<std::uint64_t> mended_{0};  // blocks of rows; written by whoever mends
 

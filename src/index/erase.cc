@@ -72,6 +72,7 @@ void Engine::erase_from_graph(Slot slot) noexcept {
   // The dead hold nobody.
   for (std::size_t i = 0; i < count; ++i) hold(released[i]);
   patrol(slot);
+  displaced_.settle();
 }
 
 void Engine::repair_around(Slot slot) noexcept {
@@ -171,6 +172,7 @@ void Engine::sweep(std::uint32_t removals) noexcept {
       if ((storage.flags[slot] & kLinked) == 0) break;
     }
   }
+  displaced_.settle();
 }
 
 // The walk needs a new beginning: a live neighbour on the top level, or else the first live node of

@@ -190,6 +190,7 @@ Slot Engine::shelter(Slot slot) noexcept {
     const Slot displaced = list[youngest];
     list[youngest] = slot;
     change(holder);
+    displace(holder);
     links.write(holder, 0, std::span<const Slot>(list, there));
     count_link(slot, 0);
     drop_link(displaced, 0);
@@ -225,6 +226,7 @@ bool Engine::take_in(Slot holder, Slot slot, std::uint32_t spared) noexcept {
     std::copy(list + i, list + count, list + i - 1);
     list[count - 1] = slot;
     change(holder);
+    displace(holder);
     links.write(holder, 0, std::span<const Slot>(list, count));
     count_link(slot, 0);
     let_go(leaving, 0);
@@ -242,6 +244,17 @@ bool Engine::take_in(Slot holder, Slot slot, std::uint32_t spared) noexcept {
     count_link(holder, 0);
   }
   return true;
+}
+
+// Its list is about to be written anew: notes those in it that a walk which comes by meanwhile may
+// meet nowhere else.
+void Engine::displace(Slot holder) noexcept {
+  const Storage& storage = writable();
+  Slot list[2 * 256];
+  const std::size_t count = storage.links().read(holder, 0, list);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (storage.states[list[i]].in_links <= kFewInLinks) displaced_.note(list[i]);
+  }
 }
 
 // Under the link lock: does no walk come to it that could go on from there?

@@ -435,6 +435,7 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
   if (status.ok() && !with_rows) status = watch_rows(header, *storage, mode);
   if (status.ok() && mode != ImageMode::view && (header.flags & image::kLinking) != 0) {
     status = departures_.reserve();
+    if (status.ok()) status = displaced_.reserve();
   }
   if (!status.ok()) return status;
 

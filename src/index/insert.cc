@@ -181,6 +181,7 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   }
   watch(plan.slot);
   patrol(plan.slot);
+  displaced_.settle();
 }
 
 void Engine::add_reverse_link(Slot from, std::uint32_t level, Slot to,
@@ -224,6 +225,7 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
   Slot before[2 * 256];
   const std::size_t count = links.read(slot, level, before);
   change(slot);
+  if (level == 0) displace(slot);
   links.write(slot, level, now);
   for (const Slot neighbour : now) count_link(neighbour, level);
   for (std::size_t i = 0; i < count; ++i) {

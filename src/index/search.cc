@@ -5,7 +5,8 @@
 //   walk      the graph on codes; the best are scored again on the exact rows
 //   gated     the walk with a gate: routing ignores the filter, admission obeys it
 // Beside a walk, the slots of the backlog, which no walk may meet yet, are scored on their codes,
-// and those that died since the search began, which it may not meet any more (departures.h).
+// and those that the walk may have missed as the graph changed under it: who died since it began
+// (departures.h), and who lost a link (displaced.h).
 // A walk that ends with fewer hits than there may be is followed by a scan, so a search returns
 // fewer than k only when fewer than k live keys pass.
 //
@@ -246,6 +247,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   // -- the walk -----------------------------------------------------------------------------------
   const Links links = storage.links();
   const Scorer scorer = sq8_ ? code_scorer(storage, query, searcher.code.data()) : exact;
+  const std::uint64_t settled = displaced_.begin();
   Place place{static_cast<Slot>(entry), 0};
   scorer(&place.slot, 1, &place.distance);
   std::uint64_t scored = 1;
@@ -297,14 +299,16 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       searcher.block[block++] = slot;
       if (block == kBlock) offer_block();
     }
-    const bool knows_departed = departures_.each_since(view.sequence, [&](Slot slot) {
+    const auto offer_missed = [&](Slot slot) {
       if (slot >= used || !storage.states[slot].visible(view.sequence) ||
           (gated && !passes(slot)) || !searcher.beam.visited.meet(slot)) {
         return;
       }
       searcher.block[block++] = slot;
       if (block == kBlock) offer_block();
-    });
+    };
+    displaced_.each_since(settled, offer_missed);
+    const bool knows_departed = departures_.each_since(view.sequence, offer_missed);
     offer_block();
     if (!knows_departed && !result.exhausted) {
       scan(scored);
