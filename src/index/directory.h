@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "base/schedule.h"
 #include "base/stable_memory.h"
 #include "graph/links.h"
 #include "index/slots.h"
@@ -37,6 +38,7 @@ class Directory {
   Slot find(std::uint64_t key, States states) const noexcept {
     const Table* table = table_.load(std::memory_order_acquire);
     if (table == nullptr) return kNoSlot;
+    schedule_point("directory: find");
     return probe(*table, key, states());
   }
 

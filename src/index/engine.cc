@@ -236,6 +236,7 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking) {
     if (status.ok()) status = (*larger)->grow(target);
     if (!status.ok()) return status;
     Storage* fresh_storage = larger->release();
+    schedule_point("storage: exchange");
     storage_.store(fresh_storage, std::memory_order_release);
     old_storages_.push_back(OldStorage{std::unique_ptr<Storage>(storage), epoch_tag()});
     storage = fresh_storage;
@@ -308,6 +309,7 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uin
                         Linking linking, SlotList& departed) noexcept {
   const std::size_t count = changes.keys.size();
   SKERRY_ASSERT(count <= reserved_ && count <= fresh_.size());
+  if (is_broken_by(Fault::shown_before_written)) visible_.store(sequence);
   Storage& storage = writable();
   const Slot first_unused = storage.used.load(std::memory_order_relaxed);
   std::uint64_t added = 0;
@@ -319,6 +321,10 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uin
     // will be, by rows of the store, this one's among them.
     storage.checked_vectors.admit(&slot, 1);
     storage.checked_codes.admit(&slot, 1);
+    // The slot is nobody's: whoever could have seen it has left, and nobody can see it yet.
+    SKERRY_DEBUG_ASSERT(state.born.load(std::memory_order_relaxed) == 0 &&
+                        storage.flags[slot] == 0);
+    schedule_point("slot: row");
     exact_.encode(vector, storage.vector(slot));
     if (sq8_) sq8_->encode(vector, storage.code(slot));
 
@@ -333,21 +339,26 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, std::uin
                    : old;
       change(old);
       departures_.add(old, sequence);
+      schedule_point("slot: dies");
       previous.died.store(sequence, std::memory_order_release);
       push(departed, old, storage);
     } else {
       ++added;
     }
+    schedule_point("slot: made");
     state.died.store(0, std::memory_order_release);
+    schedule_point("slot: key");
     state.key.store(key, std::memory_order_relaxed);
     state.link.store(before, std::memory_order_relaxed);
     state.in_links = 0;
+    schedule_point("slot: is born");
     state.born.store(sequence, std::memory_order_release);
     directory_.put(key, slot, storage.states.data());
     fresh_[i] = slot;
   }
   reserved_ -= count;
   const std::uint64_t live = live_.load(std::memory_order_relaxed) + added;
+  schedule_point("live: more");
   live_.store(live, std::memory_order_release);
 
   if (!linking_ && live > options_.flat_below) linking_ = true;
@@ -367,6 +378,7 @@ void Engine::end_slots(std::span<const Key> removals, std::uint64_t sequence,
     if (slot == kNoSlot || storage.states[slot].is_dead()) continue;
     change(slot);
     departures_.add(slot, sequence);
+    schedule_point("slot: is removed");
     storage.states[slot].died.store(sequence, std::memory_order_release);
     push(departed, slot, storage);
   }
@@ -376,7 +388,12 @@ void Engine::end_slots(std::span<const Key> removals, std::uint64_t sequence,
 // One store makes all of it visible; then the directory forgets the removed keys.
 void Engine::show(std::uint64_t sequence, const SlotList& removed) noexcept {
   Storage& storage = writable();
+  schedule_point("show");
+  // The number only rises: what a reader has seen stays seen.
+  SKERRY_DEBUG_ASSERT(visible_.load(std::memory_order_relaxed) < sequence ||
+                      is_broken_by(Fault::shown_before_written));
   visible_.store(sequence, std::memory_order_release);
+  schedule_point("shown");
   for (Slot slot = removed.head; slot != kNoSlot;) {
     const SlotState& state = storage.states[slot];
     directory_.erase(state.key.load(std::memory_order_relaxed), slot, storage.states.data());
@@ -484,7 +501,9 @@ Slot Engine::version_at(const Storage& storage, Slot slot, Key key, std::uint64_
   if (state.born.load(std::memory_order_acquire) <= sequence) return kNoSlot;  // it died
   // A write is on its way: what is visible is the version before, or none. Once a slot has died its
   // link serves the writer's lists; died is set first, so it tells.
+  schedule_point("slot: before");
   const Slot before = state.link.load(std::memory_order_acquire);
+  schedule_point("slot: dead?");
   if (state.is_dead()) {
     stale = true;
     return kNoSlot;
@@ -500,9 +519,12 @@ Slot Engine::version_at(const Storage& storage, Slot slot, Key key, std::uint64_
 
 // The slot in which a reader of this moment sees the key, or kNoSlot. Under an EpochGuard.
 Slot Engine::find(Key key, const Storage*& storage) const noexcept {
+  SKERRY_DEBUG_ASSERT(is_inside_epoch());
   for (;;) {
+    schedule_point("find: number");
     const std::uint64_t sequence = visible_.load(std::memory_order_acquire);
     const Slot slot = directory_.find(key, [&] {
+      schedule_point("find: storage");
       storage = storage_.load(std::memory_order_acquire);
       return storage->states.data();
     });

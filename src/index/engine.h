@@ -24,6 +24,7 @@
 
 #include "base/checked_rows.h"
 #include "base/fair_mutex.h"
+#include "base/schedule.h"
 #include "graph/candidate_pool.h"
 #include "index/departures.h"
 #include "index/directory.h"
@@ -234,7 +235,9 @@ class Engine {
 
   // engine.cc
   View view() const noexcept {
+    schedule_point("view: number");
     const std::uint64_t sequence = visible_.load(std::memory_order_acquire);
+    schedule_point("view: storage");
     return View{sequence, storage_.load(std::memory_order_acquire)};
   }
   Storage& writable() const noexcept { return *storage_.load(std::memory_order_relaxed); }
@@ -375,8 +378,8 @@ class Engine {
   // The writer's own. write_mutex_ is the writer lock; link_mutex_ is taken inside it, by the
   // threads that link one batch together.
   mutable FairMutex write_mutex_;
-  std::mutex link_mutex_;
-  std::mutex save_mutex_;              // one image at a time; taken before the writer lock
+  Mutex link_mutex_;
+  Mutex save_mutex_;                   // one image at a time; taken before the writer lock
   ImageSnapshot* snapshot_ = nullptr;  // of the image whose slots are being written
   bool keeps_rows_ = false;            // an image is being written: freed slots are not used again
   std::uint64_t reserved_ = 0;         // upserts that were reserved and not published yet

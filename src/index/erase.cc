@@ -61,6 +61,7 @@ void Engine::append(SlotList& list, const SlotList& more, Storage& storage) noex
 void Engine::erase_from_graph(Slot slot) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
+  SKERRY_DEBUG_ASSERT(storage.states[slot].is_dead() && storage.flags[slot] == kLinked);
   change(slot);
   storage.flags[slot] |= kDead;
   ++dead_linked_;
@@ -185,6 +186,7 @@ void Engine::replace_entry(Slot departed) noexcept {
   const std::size_t count = links.read(departed, top, neighbours);
   for (std::size_t i = 0; i < count; ++i) {
     if (storage.states[neighbours[i]].is_dead()) continue;
+    schedule_point("entry: neighbour");
     storage.entry.store(std::uint64_t{top} << 32 | neighbours[i], std::memory_order_release);
     return;
   }
@@ -197,6 +199,7 @@ void Engine::replace_entry(Slot departed) noexcept {
       best = std::uint64_t{level} << 32 | slot;
     }
   }
+  schedule_point("entry: anew");
   storage.entry.store(best, std::memory_order_release);
 }
 
@@ -207,6 +210,8 @@ void Engine::retire(Slot slot) noexcept {
   const Links links = storage.links();
   SlotList due;
   const auto leave = [&](Slot s) {
+    SKERRY_DEBUG_ASSERT(storage.states[s].is_dead() && storage.states[s].in_links == 0);
+    schedule_point("retire");
     change(s);
     std::atomic_ref(storage.flags[s]).store(0, std::memory_order_relaxed);
     --dead_linked_;
@@ -231,7 +236,9 @@ void Engine::retire(Slot slot) noexcept {
 // The last live vector has gone: the whole graph goes with it, and the next begins from nothing.
 void Engine::drop_graph() noexcept {
   Storage& storage = writable();
+  schedule_point("graph: gone");
   graph_.store(false, std::memory_order_release);
+  schedule_point("graph: entry gone");
   leaving_ = SlotList();  // they are linked, and go with the others
   storage.entry.store(Storage::kNoEntry, std::memory_order_release);
   const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
@@ -256,6 +263,9 @@ void Engine::reclaim() noexcept {
       tombstones_.fetch_sub(waiting_.count, std::memory_order_relaxed);
       for (Slot slot = waiting_.head; slot != kNoSlot;) {
         const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
+        // Dead until now, and in no list: nobody comes by it again before it has another life.
+        SKERRY_DEBUG_ASSERT(storage.states[slot].is_dead() && storage.flags[slot] == 0);
+        schedule_point("slot: free");
         change(slot);
         storage.states[slot].born.store(0, std::memory_order_release);
         push(free_slots_, slot, storage);

@@ -93,6 +93,7 @@ void Engine::link_slot(Slot slot, LinkScratch& scratch) noexcept {
 void Engine::plan_links(Slot slot, LinkScratch& scratch) const noexcept {
   const Storage& storage = writable();
   const Links links = storage.links();
+  schedule_point("plan: entry");
   const std::uint64_t entry = storage.entry.load(std::memory_order_acquire);
   Plan& plan = scratch.plan;
   plan.slot = slot;
@@ -150,6 +151,7 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   const Plan& plan = scratch.plan;
   const std::uint32_t level = level_of(options_.seed, plan.slot, options_.M);
   change(plan.slot);
+  schedule_point("connect");
   storage.states[plan.slot].in_links = 0;
   if (level > 0) links.upper_in_links(plan.slot) = 0;
   storage.flags[plan.slot] = kLinked;
@@ -169,6 +171,7 @@ void Engine::connect(LinkScratch& scratch) noexcept {
   }
   const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
   if (entry == Storage::kNoEntry || level > static_cast<std::uint32_t>(entry >> 32)) {
+    schedule_point("entry: higher");
     storage.entry.store(std::uint64_t{level} << 32 | plan.slot, std::memory_order_release);
     if (entry != Storage::kNoEntry) {
       // The entry point of before is nobody's elder any more but by its age.

@@ -98,6 +98,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   EpochGuard guard;
   const View view = this->view();
   const Storage& storage = *view.storage;
+  schedule_point("search: live");
   const std::uint64_t live = live_.load(std::memory_order_acquire);
   const std::uint32_t used = storage.used.load(std::memory_order_acquire);
   const std::uint64_t budget = options.budget == 0 ? kNoBudget : options.budget;
@@ -129,6 +130,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       // The table may be newer than this search's storage, so the keys are read from the newest.
       const Slot slot = directory_.find(
           key, [&] { return storage_.load(std::memory_order_acquire)->states.data(); });
+      schedule_point("search: listed");
       if (slot == kNoSlot) continue;
       if (slot >= used) {
         stale = true;
@@ -160,12 +162,16 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   const double distance_cost = cost_of_distance(exact_.stride());
   const double code_cost = cost_of_distance(sq8_ ? sq8_->stride() : exact_.stride());
   const double n = static_cast<double>(std::max<std::uint64_t>(live, 1));
+  schedule_point("search: entry");
   const std::uint64_t entry = storage.entry.load(std::memory_order_acquire);
+  schedule_point("search: graph?");
   const bool may_walk = graph_.load(std::memory_order_acquire) && entry != Storage::kNoEntry &&
                         live > options_.flat_below && !options.exact;
 
   // Slots that the walk may not meet: the number of what is visible was read before (backlog.cc).
+  schedule_point("search: backlog from");
   const Slot backlog_from = linked_until_.load(std::memory_order_acquire);
+  schedule_point("search: backlog until");
   const Slot backlog_until = std::min<Slot>(backlog_until_.load(std::memory_order_acquire), used);
   const double backlog =
       backlog_from < backlog_until ? static_cast<double>(backlog_until - backlog_from) : 0;
