@@ -62,15 +62,6 @@ std::uint64_t Directory::hash(std::uint64_t key) noexcept {
   return key ^ (key >> 32);
 }
 
-Slot Directory::probe(const Table& table, std::uint64_t key, const SlotState* states) noexcept {
-  for (std::size_t i = hash(key) & table.mask;; i = (i + 1) & table.mask) {
-    schedule_point("directory: entry");
-    const Slot slot = table.entries[i].load(std::memory_order_acquire);
-    if (slot == kEmpty) return kNoSlot;
-    if (slot != kErased && states[slot].key.load(std::memory_order_relaxed) == key) return slot;
-  }
-}
-
 Status Directory::reserve(std::size_t keys, const SlotState* states) {
   Table* now = table_.load(std::memory_order_relaxed);
   // At most two thirds are filled, marks included.

@@ -124,15 +124,18 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     if (status = searcher.marks.begin(used); !status.ok()) return status;
   }
   std::uint64_t marked = 0;  // visible slots of listed keys
-  bool stale = false;        // one of them was written twice since the search began
+  bool stale = false;        // one of them was written twice, or the index grew, meanwhile
   const auto mark_listed = [&](auto each) {
     for (const Key key : filter.keys()) {
-      // The table may be newer than this search's storage, so the keys are read from the newest.
-      const Slot slot = directory_.find(
-          key, [&] { return storage_.load(std::memory_order_acquire)->states.data(); });
+      // An entry may be newer than this search's storage, which then knows nothing of its slot.
+      const Storage* newest = &storage;
+      const Slot slot = directory_.find(key, [&] {
+        newest = storage_.load(std::memory_order_acquire);
+        return newest->states.data();
+      });
       schedule_point("search: listed");
       if (slot == kNoSlot) continue;
-      if (slot >= used) {
+      if (newest != &storage || slot >= used) {
         stale = true;
         continue;
       }
