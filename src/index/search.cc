@@ -274,18 +274,35 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     if (status.ok()) status = searcher.beam.pool.begin(std::max(breadth, ef));
     if (status.ok() && gated) status = searcher.answers.begin(ef);
     if (!status.ok()) return status;
-    const std::uint64_t left = budget > scored ? budget - scored : 0;
-    std::uint64_t walked;
-    if (gated) {
-      walked = filtered_beam_search(
-          links, scorer, 0, place, left,
-          [&](Slot slot) { return storage.states[slot].visible(view.sequence) && passes(slot); },
-          searcher.answers, searcher.beam);
-    } else {
-      walked = beam_search(links, scorer, 0, place, left, searcher.beam);
+    const auto walk_from = [&](Place from) {
+      const std::uint64_t left = budget > scored ? budget - scored : 0;
+      std::uint64_t walked;
+      if (gated) {
+        walked = filtered_beam_search(
+            links, scorer, 0, from, left,
+            [&](Slot slot) { return storage.states[slot].visible(view.sequence) && passes(slot); },
+            searcher.answers, searcher.beam);
+      } else {
+        walked = beam_search(links, scorer, 0, from, left, searcher.beam);
+      }
+      scored += walked;
+      result.exhausted = walked >= left;
+    };
+    walk_from(place);
+    const auto walk_on_from = [&](Slot slot) {
+      if (result.exhausted || slot >= used || !searcher.beam.visited.meet(slot)) return;
+      Place missed{slot, 0};
+      scorer(&missed.slot, 1, &missed.distance);
+      ++scored;
+      walk_from(missed);
+    };
+    // Links have a direction: from where the levels above led, not everybody may be reached. From
+    // the entry point everybody is (hold.cc).
+    if (searcher.beam.pool.size() < std::min<std::size_t>(breadth, live)) {
+      walk_on_from(static_cast<Slot>(entry));
     }
-    scored += walked;
-    result.exhausted = walked >= left;
+    // Who lost a link meanwhile may be the way to others.
+    displaced_.each_since(settled, walk_on_from);
     CandidatePool& pool = gated ? searcher.answers : searcher.beam.pool;
     std::size_t block = 0;
 
@@ -308,16 +325,14 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       searcher.block[block++] = slot;
       if (block == kBlock) offer_block();
     }
-    const auto offer_missed = [&](Slot slot) {
+    const bool knows_departed = departures_.each_since(view.sequence, [&](Slot slot) {
       if (slot >= used || !storage.states[slot].visible(view.sequence) ||
           (gated && !passes(slot)) || !searcher.beam.visited.meet(slot)) {
         return;
       }
       searcher.block[block++] = slot;
       if (block == kBlock) offer_block();
-    };
-    displaced_.each_since(settled, offer_missed);
-    const bool knows_departed = departures_.each_since(view.sequence, offer_missed);
+    });
     offer_block();
     if (!knows_departed && !result.exhausted) {
       scan(scored);
