@@ -82,7 +82,7 @@ if [ -z "$quick" ]; then
     xargs -0 clang-format --dry-run -Werror
 
   say "tortures, short"
-  tortures crash model damage power fault contended_builds
+  tortures crash model damage power fault contended_builds schedules
 
   # A minute for each target, beside what follows and behind it.
   need_for clang

@@ -5,6 +5,9 @@
 #include <atomic>
 #include <new>
 
+#include "base/assert.h"
+#include "base/schedule.h"
+
 namespace skerry {
 namespace {
 
@@ -130,12 +133,18 @@ EpochGuard::EpochGuard() noexcept {
     join_crowd();
     return;
   }
-  self.record->entered.exchange(g_epoch.load(std::memory_order_acquire), std::memory_order_acq_rel);
+  schedule_point("epoch: enter");
+  const std::uint64_t now = g_epoch.load(std::memory_order_acquire);
+  schedule_point("epoch: entered");
+  SKERRY_DEBUG_ASSERT(self.record->entered.load(std::memory_order_relaxed) == 0);
+  self.record->entered.exchange(now, std::memory_order_acq_rel);
 }
 
 EpochGuard::~EpochGuard() {
   Self& self = t_self;
+  SKERRY_DEBUG_ASSERT(self.depth != 0);
   if (--self.depth != 0) return;
+  schedule_point("epoch: leave");
   if (self.record == nullptr) {
     leave_crowd();
     return;
@@ -143,11 +152,18 @@ EpochGuard::~EpochGuard() {
   self.record->entered.store(0, std::memory_order_release);
 }
 
+bool is_inside_epoch() noexcept {
+  return t_self.depth != 0;
+}
+
 std::uint64_t epoch_tag() noexcept {
+  schedule_point("epoch: tag");
   return g_epoch.fetch_add(1, std::memory_order_acq_rel);
 }
 
 bool epoch_passed(std::uint64_t tag) noexcept {
+  if (is_broken_by(Fault::epochs_pass_at_once)) return true;
+  schedule_point("epoch: passed?");
   const std::uint64_t crowd = g_crowd.fetch_add(0, std::memory_order_acq_rel);
   if ((crowd & kCrowdMask) != 0 && crowd >> kCrowdBits <= tag) return false;
   return !any_record([&](Record& record) {

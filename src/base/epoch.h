@@ -26,6 +26,9 @@ class EpochGuard {
   EpochGuard& operator=(const EpochGuard&) = delete;
 };
 
+// Is this thread inside? For assertions: whoever follows what may be unlinked has to be.
+bool is_inside_epoch() noexcept;
+
 // Call after the thing is unlinked: no guard taken from now on can reach it.
 std::uint64_t epoch_tag() noexcept;
 

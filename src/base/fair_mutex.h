@@ -10,6 +10,8 @@
 
 #include <mutex>
 
+#include "base/schedule.h"
+
 namespace skerry {
 
 class FairMutex {
@@ -21,8 +23,8 @@ class FairMutex {
   void unlock() noexcept { mutex_.unlock(); }
 
  private:
-  std::mutex turnstile_;  // held by the one who is next
-  std::mutex mutex_;
+  Mutex turnstile_;  // held by the one who is next
+  Mutex mutex_;
 };
 
 }  // namespace skerry

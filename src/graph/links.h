@@ -24,6 +24,8 @@
 #include <cstdint>
 #include <span>
 
+#include "base/schedule.h"
+
 namespace skerry {
 
 using Slot = std::uint32_t;
@@ -69,6 +71,7 @@ class Links {
     const std::size_t limit = degree(level);
     std::size_t count = 0;
     while (count < limit) {
+      schedule_point("links: read");
       const Slot next = std::atomic_ref(list[count]).load(std::memory_order_acquire);
       if (next == kNoSlot) break;
       out[count++] = next;
@@ -80,15 +83,18 @@ class Links {
   void write(Slot slot, std::uint32_t level, std::span<const Slot> neighbours) const noexcept {
     Slot* list = list_of(slot, level);
     for (std::size_t i = 0; i < neighbours.size(); ++i) {
+      schedule_point("links: write");
       std::atomic_ref(list[i]).store(neighbours[i], std::memory_order_release);
     }
     for (std::size_t i = neighbours.size(); i < degree(level); ++i) {
+      schedule_point("links: cut");
       std::atomic_ref(list[i]).store(kNoSlot, std::memory_order_release);
     }
   }
 
   // Adds one at the end of a list of `count` that has room.
   void append(Slot slot, std::uint32_t level, std::size_t count, Slot neighbour) const noexcept {
+    schedule_point("links: append");
     std::atomic_ref(list_of(slot, level)[count]).store(neighbour, std::memory_order_release);
   }
 

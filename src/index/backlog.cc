@@ -43,8 +43,10 @@ void Engine::join_backlog(Slot first) noexcept {
   const Slot until = backlog_until_.load(std::memory_order_relaxed);
   if (graph_.load(std::memory_order_relaxed) &&
       linked_until_.load(std::memory_order_relaxed) >= until) {
+    schedule_point("backlog: begins");
     linked_until_.store(first, std::memory_order_release);
   }
+  schedule_point("backlog: ends");
   backlog_until_.store(writable().used.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
@@ -87,9 +89,11 @@ void Engine::work_off(std::uint64_t steps, std::uint32_t threads, LinkScratch& s
     link_slots(std::span<const Slot>(slots, count), threads, scratch, nobody);
     static_cast<void>(watch.advance(count));
     // Searches walk to who is below it.
+    schedule_point("backlog: linked");
     linked_until_.store(next, std::memory_order_release);
     steps -= count;
   }
+  schedule_point("graph: made");
   if (linking_ && !had_graph && next == until) graph_.store(true, std::memory_order_release);
 
   std::uint32_t erased = 0;

@@ -24,6 +24,7 @@
 #include <memory>
 #include <new>
 
+#include "base/schedule.h"
 #include "graph/links.h"
 #include "skerry/status.h"
 
@@ -46,6 +47,7 @@ class Departures {
     if (entries_ == nullptr) return;
     const std::uint64_t at = added_.load(std::memory_order_relaxed);
     // Release: who meets the new words knows that `at` were added, and so that the old ones went.
+    schedule_point("departures: add");
     entries_[at % kKept].died.store(died, std::memory_order_release);
     entries_[at % kKept].slot.store(slot, std::memory_order_release);
     added_.store(at + 1, std::memory_order_release);
@@ -54,6 +56,8 @@ class Departures {
   // Calls visit(slot) for whoever died after `sequence`. False: those of them that are still known.
   template <class Visit>
   bool each_since(std::uint64_t sequence, Visit visit) const {
+    if (is_broken_by(Fault::departed_are_not_seen)) return true;
+    schedule_point("departures: look");
     for (std::uint64_t at = added_.load(std::memory_order_acquire); at-- > 0;) {
       const Entry& entry = entries_[at % kKept];
       const std::uint64_t died = entry.died.load(std::memory_order_acquire);

@@ -62,14 +62,6 @@ std::uint64_t Directory::hash(std::uint64_t key) noexcept {
   return key ^ (key >> 32);
 }
 
-Slot Directory::probe(const Table& table, std::uint64_t key, const SlotState* states) noexcept {
-  for (std::size_t i = hash(key) & table.mask;; i = (i + 1) & table.mask) {
-    const Slot slot = table.entries[i].load(std::memory_order_acquire);
-    if (slot == kEmpty) return kNoSlot;
-    if (slot != kErased && states[slot].key.load(std::memory_order_relaxed) == key) return slot;
-  }
-}
-
 Status Directory::reserve(std::size_t keys, const SlotState* states) {
   Table* now = table_.load(std::memory_order_relaxed);
   // At most two thirds are filled, marks included.
@@ -95,6 +87,7 @@ Status Directory::reserve(std::size_t keys, const SlotState* states) {
       ++fresh->filled;
     }
   }
+  schedule_point("directory: new table");
   table_.store(fresh, std::memory_order_release);
   if (now != nullptr) old_.push_back(Old{now, epoch_tag()});
   return {};
@@ -112,6 +105,7 @@ void Directory::put(std::uint64_t key, Slot slot, const SlotState* states) noexc
       continue;
     }
     if (states[there].key.load(std::memory_order_relaxed) == key) {
+      schedule_point("directory: replace");
       table.entries[at].store(slot, std::memory_order_release);
       return;
     }
@@ -122,6 +116,7 @@ void Directory::put(std::uint64_t key, Slot slot, const SlotState* states) noexc
   } else {
     ++table.filled;
   }
+  schedule_point("directory: put");
   table.entries[at].store(slot, std::memory_order_release);
 }
 
@@ -132,6 +127,7 @@ void Directory::erase(std::uint64_t key, Slot slot, const SlotState* states) noe
     if (there == kEmpty) return;
     if (there == kErased || states[there].key.load(std::memory_order_relaxed) != key) continue;
     if (there == slot) {
+      schedule_point("directory: erase");
       table.entries[at].store(kErased, std::memory_order_release);
       --live_;
     }

@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "base/schedule.h"
 #include "base/stable_memory.h"
 #include "graph/links.h"
 #include "index/slots.h"
@@ -32,12 +33,21 @@ class Directory {
   // Makes room for `keys` in all. The only call that may fail.
   Status reserve(std::size_t keys, const SlotState* states);
 
-  // kNoSlot when absent. `states` must be loaded after the call's table: see Engine::find.
+  // kNoSlot when absent. `states()` is asked behind each entry: whoever meets one that was put
+  // after the index grew has to look at the states it was put with.
   template <class States>
   Slot find(std::uint64_t key, States states) const noexcept {
     const Table* table = table_.load(std::memory_order_acquire);
     if (table == nullptr) return kNoSlot;
-    return probe(*table, key, states());
+    schedule_point("directory: find");
+    for (std::size_t i = hash(key) & table->mask;; i = (i + 1) & table->mask) {
+      schedule_point("directory: entry");
+      const Slot slot = table->entries[i].load(std::memory_order_acquire);
+      if (slot == kEmpty) return kNoSlot;
+      if (slot == kErased) continue;
+      schedule_point("directory: states");
+      if (states()[slot].key.load(std::memory_order_relaxed) == key) return slot;
+    }
   }
 
   // Points `key` to `slot`. There is room.
@@ -75,7 +85,6 @@ class Directory {
   static Table* make(std::size_t entries) noexcept;
   static void destroy(Table* table) noexcept;
   static std::uint64_t hash(std::uint64_t key) noexcept;
-  static Slot probe(const Table& table, std::uint64_t key, const SlotState* states) noexcept;
 
   std::atomic<Table*> table_{nullptr};
   std::size_t live_ = 0;  // writer

@@ -250,6 +250,7 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
     if (status.ok()) status = (*larger)->grow(target);
     if (!status.ok()) return status;
     Storage* fresh_storage = larger->release();
+    schedule_point("storage: exchange");
     storage_.store(fresh_storage, std::memory_order_release);
     old_storages_.push_back(OldStorage{std::unique_ptr<Storage>(storage), epoch_tag()});
     storage = fresh_storage;
@@ -342,6 +343,7 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking 
                         SlotList& departed, std::span<Slot> fresh) noexcept {
   const std::size_t count = changes.keys.size();
   SKERRY_ASSERT(!changes.removal && count <= reserved_);
+  if (is_broken_by(Fault::shown_before_written)) visible_.store(sequence);
   Storage& storage = writable();
   const std::unique_lock keeping = lock_for_snapshot();
   std::uint64_t added = 0;
@@ -353,6 +355,10 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking 
     // will be, by rows of the store, this one's among them.
     storage.checked_vectors.admit(&slot, 1);
     storage.checked_codes.admit(&slot, 1);
+    // The slot is nobody's: whoever could have seen it has left, and nobody can see it yet.
+    SKERRY_DEBUG_ASSERT(state.born.load(std::memory_order_relaxed) == 0 &&
+                        storage.flags[slot] == 0);
+    schedule_point("slot: row");
     exact_.encode(vector, storage.vector(slot));
     if (sq8_) sq8_->encode(vector, storage.code(slot));
 
@@ -365,20 +371,25 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking 
     }
     if (old != kNoSlot && !storage.states[old].is_dead()) {
       change(old);
+      schedule_point("slot: dies");
       storage.states[old].died.store(sequence, std::memory_order_release);
       push(departed, old, storage);
     } else {
       ++added;
     }
+    schedule_point("slot: made");
     state.died.store(0, std::memory_order_release);
+    schedule_point("slot: key");
     state.key.store(key, std::memory_order_relaxed);
     state.link.store(before, std::memory_order_relaxed);
     state.in_links = 0;
+    schedule_point("slot: is born");
     state.born.store(sequence, std::memory_order_release);
     directory_.put(key, slot, storage.states.data());
     fresh[i] = slot;
   }
   reserved_ -= count;
+  schedule_point("live: more");
   live_.fetch_add(added, std::memory_order_release);
 }
 
@@ -402,6 +413,7 @@ std::uint64_t Engine::end_slots(std::span<const Key> removals, std::uint64_t seq
       }
     }
     change(slot);
+    schedule_point("slot: is removed");
     storage.states[slot].died.store(sequence, std::memory_order_release);
     push(departed, slot, storage);
     ++ended;
@@ -414,7 +426,9 @@ std::uint64_t Engine::end_slots(std::span<const Key> removals, std::uint64_t seq
 // does (departures.h); after, the directory forgets the keys that still point to him.
 void Engine::show(std::uint64_t sequence, const SlotList& departed) noexcept {
   const Storage& storage = writable();
-  SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed));
+  // The number only rises: what a reader has seen stays seen.
+  SKERRY_ASSERT(sequence > visible_.load(std::memory_order_relaxed) ||
+                is_broken_by(Fault::shown_before_written));
   const auto each_departed = [&](auto visit) {
     Slot slot = departed.head;
     for (std::uint64_t i = 0; i < departed.count; ++i) {
@@ -426,7 +440,9 @@ void Engine::show(std::uint64_t sequence, const SlotList& departed) noexcept {
   each_departed([&](Slot slot, const SlotState& state) {
     departures_.add(slot, state.died.load(std::memory_order_relaxed));
   });
+  schedule_point("show");
   visible_.store(sequence, std::memory_order_release);
+  schedule_point("shown");
   tombstones_.fetch_add(departed.count, std::memory_order_relaxed);
   each_departed([&](Slot slot, const SlotState& state) {
     directory_.erase(state.key.load(std::memory_order_relaxed), slot, storage.states.data());
@@ -484,7 +500,9 @@ Slot Engine::version_at(const Storage& storage, Slot slot, Key key, std::uint64_
   if (state.born.load(std::memory_order_acquire) <= sequence) return kNoSlot;  // it died
   // A write is on its way: what is visible is the version before, or none. Once a slot has died its
   // link serves the writer's lists; died is set first, so it tells.
+  schedule_point("slot: before");
   const Slot before = state.link.load(std::memory_order_acquire);
+  schedule_point("slot: dead?");
   if (state.is_dead()) {
     stale = true;
     return kNoSlot;
@@ -500,9 +518,12 @@ Slot Engine::version_at(const Storage& storage, Slot slot, Key key, std::uint64_
 
 // The slot in which a reader of this moment sees the key, or kNoSlot. Under an EpochGuard.
 Slot Engine::find(Key key, const Storage*& storage) const noexcept {
+  SKERRY_DEBUG_ASSERT(is_inside_epoch());
   for (;;) {
+    schedule_point("find: number");
     const std::uint64_t sequence = visible_.load(std::memory_order_acquire);
     const Slot slot = directory_.find(key, [&] {
+      schedule_point("find: storage");
       storage = storage_.load(std::memory_order_acquire);
       return storage->states.data();
     });

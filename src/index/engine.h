@@ -15,7 +15,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -26,6 +25,7 @@
 
 #include "base/checked_rows.h"
 #include "base/fair_mutex.h"
+#include "base/schedule.h"
 #include "graph/candidate_pool.h"
 #include "index/departures.h"
 #include "index/directory.h"
@@ -286,7 +286,9 @@ class Engine {
 
   // engine.cc
   View view() const noexcept {
+    schedule_point("view: number");
     const std::uint64_t sequence = visible_.load(std::memory_order_acquire);
+    schedule_point("view: storage");
     return View{sequence, storage_.load(std::memory_order_acquire)};
   }
   Storage& writable() const noexcept { return *storage_.load(std::memory_order_relaxed); }
@@ -311,8 +313,8 @@ class Engine {
   // Before anything of a slot changes but its rows: an image that is being written keeps what was.
   // While there is one, under the link lock: whoever changes slots without needing that otherwise
   // takes it by lock_for_snapshot(), under the writer lock.
-  std::unique_lock<std::mutex> lock_for_snapshot() noexcept {
-    return snapshot_ != nullptr ? std::unique_lock(link_mutex_) : std::unique_lock<std::mutex>();
+  std::unique_lock<Mutex> lock_for_snapshot() noexcept {
+    return snapshot_ != nullptr ? std::unique_lock(link_mutex_) : std::unique_lock<Mutex>();
   }
   void change(Slot slot) noexcept {
     if (snapshot_ != nullptr) [[unlikely]]
@@ -460,15 +462,15 @@ class Engine {
   // The writers' own. The writer lock is held for moments, or by one who is alone for all of his
   // write; the link lock is taken inside it or by itself, while a node is connected or erased.
   mutable FairMutex write_mutex_;
-  mutable std::mutex link_mutex_;
+  mutable Mutex link_mutex_;
   // Under the writer lock: writes that are under way (writers.cc).
   std::uint32_t active_ = 0;              // begun, and not done with what they replaced
   mutable std::uint32_t want_alone_ = 0;  // who wait until there are none; nobody begins then
   Write* first_ = nullptr;                // in line to be shown
   Write* last_ = nullptr;
-  mutable std::condition_variable_any changed_;  // something of this
+  mutable Condition changed_;  // something of this
   ScratchPool<LinkScratch> link_scratches_;
-  std::mutex save_mutex_;              // one image at a time; taken before the writer lock
+  Mutex save_mutex_;                   // one image at a time; taken before the writer lock
   ImageSnapshot* snapshot_ = nullptr;  // of the image whose slots are being written
   bool keeps_rows_ = false;            // an image is being written: freed slots are not used again
   std::uint64_t reserved_ = 0;         // upserts that were reserved and not published yet

@@ -62,6 +62,7 @@ void Engine::append(SlotList& list, const SlotList& more, Storage& storage) noex
 void Engine::erase_from_graph(Slot slot) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
+  SKERRY_DEBUG_ASSERT(storage.states[slot].is_dead() && storage.flags[slot] == kLinked);
   flag(slot, kLinked | kDead);
   ++dead_linked_;
   if (static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot) replace_entry(slot);
@@ -190,6 +191,7 @@ void Engine::replace_entry(Slot departed) noexcept {
   const std::size_t count = links.read(departed, top, neighbours);
   for (std::size_t i = 0; i < count; ++i) {
     if (storage.states[neighbours[i]].is_dead()) continue;
+    schedule_point("entry: neighbour");
     storage.entry.store(std::uint64_t{top} << 32 | neighbours[i], std::memory_order_release);
     return;
   }
@@ -202,6 +204,7 @@ void Engine::replace_entry(Slot departed) noexcept {
       best = std::uint64_t{level} << 32 | slot;
     }
   }
+  schedule_point("entry: anew");
   storage.entry.store(best, std::memory_order_release);
 }
 
@@ -212,6 +215,8 @@ void Engine::retire(Slot slot) noexcept {
   const Links links = storage.links();
   SlotList due;
   const auto leave = [&](Slot s) {
+    SKERRY_DEBUG_ASSERT(storage.states[s].is_dead() && storage.states[s].in_links == 0);
+    schedule_point("retire");
     flag(s, 0);
     --dead_linked_;
     push(due, s, storage);
@@ -236,6 +241,7 @@ void Engine::retire(Slot slot) noexcept {
 // and the next begins from nothing. Alone, with the link lock.
 void Engine::drop_graph(const SlotList& departed) noexcept {
   Storage& storage = writable();
+  schedule_point("graph: gone");
   Slot slot = departed.head;
   for (std::uint64_t i = 0; i < departed.count; ++i) {
     const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
@@ -243,6 +249,7 @@ void Engine::drop_graph(const SlotList& departed) noexcept {
     slot = next;
   }
   graph_.store(false, std::memory_order_release);
+  schedule_point("graph: entry gone");
   leaving_ = SlotList();  // they are linked, and go with the others
   storage.entry.store(Storage::kNoEntry, std::memory_order_release);
   const std::uint32_t used = storage.used.load(std::memory_order_relaxed);
@@ -267,6 +274,9 @@ void Engine::reclaim() noexcept {
       tombstones_.fetch_sub(waiting_.count, std::memory_order_relaxed);
       for (Slot slot = waiting_.head; slot != kNoSlot;) {
         const Slot next = storage.states[slot].link.load(std::memory_order_relaxed);
+        // Dead until now, and in no list: nobody comes by it again before it has another life.
+        SKERRY_DEBUG_ASSERT(storage.states[slot].is_dead() && storage.flags[slot] == 0);
+        schedule_point("slot: free");
         change(slot);
         storage.states[slot].born.store(0, std::memory_order_release);
         push(free_slots_, slot, storage);

@@ -141,6 +141,7 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
   const Storage& storage = writable();
   const Links links = storage.links();
   const Slot slot = together[number];
+  schedule_point("plan: entry");
   const std::uint64_t entry = storage.entry.load(std::memory_order_acquire);
   const bool has_entry = entry != Storage::kNoEntry;
   plan.slot = slot;
@@ -263,6 +264,7 @@ void Engine::connect(const Plan& plan, ListScratch& lists) noexcept {
   const Links links = storage.links();
   const std::uint32_t level = level_of(options_.seed, plan.slot, options_.M);
   change(plan.slot);
+  schedule_point("connect");
   storage.states[plan.slot].in_links = 0;
   if (level > 0) links.upper_in_links(plan.slot) = 0;
   flag(plan.slot, kLinked);
@@ -282,6 +284,7 @@ void Engine::connect(const Plan& plan, ListScratch& lists) noexcept {
   }
   const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
   if (entry == Storage::kNoEntry || level > static_cast<std::uint32_t>(entry >> 32)) {
+    schedule_point("entry: higher");
     storage.entry.store(std::uint64_t{level} << 32 | plan.slot, std::memory_order_release);
     if (entry != Storage::kNoEntry) {
       // The entry point of before is nobody's elder any more but by its age.

@@ -107,6 +107,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   EpochGuard guard;
   const View view = this->view();
   const Storage& storage = *view.storage;
+  schedule_point("search: live");
   const std::uint64_t live = live_.load(std::memory_order_acquire);
   const std::uint32_t used = storage.used.load(std::memory_order_acquire);
   const std::uint64_t budget = options.budget == 0 ? kNoBudget : options.budget;
@@ -132,15 +133,19 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     if (status = searcher.marks.begin(used); !status.ok()) return status;
   }
   std::uint64_t marked = 0;  // visible slots of listed keys
-  bool stale = false;        // one of them was written twice since the search began
+  bool stale = false;        // one of them was written twice, or the index grew, meanwhile
   const auto mark_listed = [&](auto each) {
     for (const Key key : filter.keys()) {
       if (patience.spend(1)) return;
-      // The table may be newer than this search's storage, so the keys are read from the newest.
-      const Slot slot = directory_.find(
-          key, [&] { return storage_.load(std::memory_order_acquire)->states.data(); });
+      // An entry may be newer than this search's storage, which then knows nothing of its slot.
+      const Storage* newest = &storage;
+      const Slot slot = directory_.find(key, [&] {
+        newest = storage_.load(std::memory_order_acquire);
+        return newest->states.data();
+      });
+      schedule_point("search: listed");
       if (slot == kNoSlot) continue;
-      if (slot >= used) {
+      if (newest != &storage || slot >= used) {
         stale = true;
         continue;
       }
@@ -170,12 +175,16 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   const double distance_cost = cost_of_distance(exact_.stride());
   const double code_cost = cost_of_distance(sq8_ ? sq8_->stride() : exact_.stride());
   const double n = static_cast<double>(std::max<std::uint64_t>(live, 1));
+  schedule_point("search: entry");
   const std::uint64_t entry = storage.entry.load(std::memory_order_acquire);
+  schedule_point("search: graph?");
   const bool may_walk = graph_.load(std::memory_order_acquire) && entry != Storage::kNoEntry &&
                         live > options_.flat_below && !options.exact;
 
   // Slots that the walk may not meet: the number of what is visible was read before (backlog.cc).
+  schedule_point("search: backlog from");
   const Slot backlog_from = linked_until_.load(std::memory_order_acquire);
+  schedule_point("search: backlog until");
   const Slot backlog_until = std::min<Slot>(backlog_until_.load(std::memory_order_acquire), used);
   const double backlog =
       backlog_from < backlog_until ? static_cast<double>(backlog_until - backlog_from) : 0;
@@ -281,18 +290,35 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     if (status.ok()) status = searcher.beam.pool.begin(std::max(breadth, ef));
     if (status.ok() && gated) status = searcher.answers.begin(ef);
     if (!status.ok()) return status;
-    const std::uint64_t left = budget > scored ? budget - scored : 0;
-    std::uint64_t walked;
-    if (gated) {
-      walked = filtered_beam_search(
-          links, scorer, 0, place, left,
-          [&](Slot slot) { return storage.states[slot].visible(view.sequence) && passes(slot); },
-          searcher.answers, searcher.beam, is_over);
-    } else {
-      walked = beam_search(links, scorer, 0, place, left, searcher.beam, is_over);
+    const auto walk_from = [&](Place from) {
+      const std::uint64_t left = budget > scored ? budget - scored : 0;
+      std::uint64_t walked;
+      if (gated) {
+        walked = filtered_beam_search(
+            links, scorer, 0, from, left,
+            [&](Slot slot) { return storage.states[slot].visible(view.sequence) && passes(slot); },
+            searcher.answers, searcher.beam, is_over);
+      } else {
+        walked = beam_search(links, scorer, 0, from, left, searcher.beam, is_over);
+      }
+      scored += walked;
+      result.exhausted = walked >= left || patience.is_over();
+    };
+    walk_from(place);
+    const auto walk_on_from = [&](Slot slot) {
+      if (result.exhausted || slot >= used || !searcher.beam.visited.meet(slot)) return;
+      Place missed{slot, 0};
+      scorer(&missed.slot, 1, &missed.distance);
+      ++scored;
+      walk_from(missed);
+    };
+    // Links have a direction: from where the levels above led, not everybody may be reached. From
+    // the entry point everybody is (hold.cc).
+    if (searcher.beam.pool.size() < std::min<std::size_t>(breadth, live)) {
+      walk_on_from(static_cast<Slot>(entry));
     }
-    scored += walked;
-    result.exhausted = walked >= left || patience.is_over();
+    // Who lost a link meanwhile may be the way to others.
+    displaced_.each_since(settled, walk_on_from);
     CandidatePool& pool = gated ? searcher.answers : searcher.beam.pool;
     std::size_t block = 0;
 
@@ -316,16 +342,14 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       searcher.block[block++] = slot;
       if (block == kBlock) offer_block();
     }
-    const auto offer_missed = [&](Slot slot) {
+    const bool knows_departed = departures_.each_since(view.sequence, [&](Slot slot) {
       if (slot >= used || !storage.states[slot].visible(view.sequence) ||
           (gated && !passes(slot)) || !searcher.beam.visited.meet(slot)) {
         return;
       }
       searcher.block[block++] = slot;
       if (block == kBlock) offer_block();
-    };
-    displaced_.each_since(settled, offer_missed);
-    const bool knows_departed = departures_.each_since(view.sequence, offer_missed);
+    });
     offer_block();
     result.exhausted = result.exhausted || patience.is_over();
     if (!knows_departed && !result.exhausted) {

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/schedule.h"
 #include "graph/links.h"
 #include "skerry/types.h"
 
@@ -24,10 +25,13 @@ struct SlotState {
   std::uint32_t in_links;  // on layer 0; under the writer lock only
 
   bool visible(std::uint64_t sequence) const noexcept {
+    schedule_point("slot: born");
     const std::uint64_t from = born.load(std::memory_order_acquire);
     if (from == 0 || from > sequence) return false;
+    schedule_point("slot: died");
     const std::uint64_t to = died.load(std::memory_order_acquire);
     if (to != 0 && to <= sequence) return false;
+    schedule_point("slot: born again");
     return born.load(std::memory_order_relaxed) == from;
   }
 

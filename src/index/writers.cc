@@ -24,6 +24,7 @@
 #include <mutex>
 
 #include "base/assert.h"
+#include "base/schedule.h"
 #include "base/watch.h"
 #include "index/engine.h"
 
@@ -44,7 +45,7 @@ bool Engine::may_write_beside(std::size_t upserts) const noexcept {
 
 // Is one of the keys being written by somebody who is not shown yet?
 bool Engine::is_in_flight(std::span<const Key> keys) const noexcept {
-  if (first_ == nullptr) return false;
+  if (first_ == nullptr || is_broken_by(Fault::writes_of_a_key_meet)) return false;
   const Storage& storage = writable();
   const std::uint64_t visible = visible_.load(std::memory_order_relaxed);
   return std::any_of(keys.begin(), keys.end(), [&](Key key) {
@@ -176,6 +177,7 @@ Engine::SlotList Engine::withdraw(std::span<const Slot> fresh, std::uint64_t seq
 // What is linked is shown when its turn comes; then what it replaced is taken out.
 void Engine::finish(Write& write, WriterLock& lock) noexcept {
   write.done = true;
+  schedule_point("write: done");
   if (first_ == &write) {
     while (first_ != nullptr && first_->done) {
       Write& next = *first_;

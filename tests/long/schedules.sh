@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# schedules.sh - do the protocols hold in every order of steps that chance can think of? Small scenes
+# of two to four threads, one interleaving a round; half an hour.
+#
+#   tests/long/schedules.sh [--short] [--rounds N] [--seed N]    1,000,000 rounds; --short: 6,000
+set -euo pipefail
+. "$(dirname "$0")/../../scripts/lib.sh"
+torture schedules release 6000 1000000 "$@"
