@@ -102,8 +102,8 @@ struct VerifyOptions {
 
 // One batch of writes.
 struct BatchOptions {
-  // To link new vectors with, when there are 16 or more; 0: one a core. With 1 the same writes make
-  // the same graph.
+  // To link new vectors with, when there are a few; 0: one a core. The graph is the same with any
+  // number of them.
   std::uint32_t threads = 0;
   // Done: rows. A batch that was stopped is absent, all of it.
   Control control = {};

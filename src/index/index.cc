@@ -66,12 +66,12 @@ Status Index::reserve(std::size_t count) {
 
 Status Index::insert(Key key, VectorView vector) {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->insert(one(key, vector), {});
+  return engine_->insert(one(key, vector), {.threads = 1});
 }
 
 Status Index::upsert(Key key, VectorView vector) {
   if (Status status = usable(); !status.ok()) return status;
-  return engine_->upsert(one(key, vector), {});
+  return engine_->upsert(one(key, vector), {.threads = 1});
 }
 
 Status Index::insert(std::span<const Key> keys, MatrixView vectors, const BatchOptions& options) {

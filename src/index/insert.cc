@@ -82,11 +82,9 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads, Link
                              ? kNoSlot
                              : linked_until_.load(std::memory_order_relaxed);
   Slot together[kTogether];
-  const std::size_t limit = std::min(scratch.plans.size(), kTogether);
-  SKERRY_ASSERT(limit != 0 || slots.empty());
   for (std::size_t next = 0; next < slots.size();) {
     std::size_t count = 0;
-    for (; next < slots.size() && count < limit; ++next) {
+    for (; next < slots.size() && count < kTogether; ++next) {
       const Slot slot = slots[next];
       if (slot < due_below && !storage.states[slot].is_dead()) together[count++] = slot;
     }
@@ -98,6 +96,7 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads, Link
 void Engine::link_together(std::span<const Slot> slots, std::uint32_t threads,
                            LinkScratch& scratch) noexcept {
   constexpr std::size_t kWorthSharing = 4;
+  SKERRY_ASSERT(slots.size() <= scratch.plans.size());
   const EpochGuard guard;  // to the end: what was planned stays what it is
   std::atomic<std::size_t> next{0};
   const auto plan = [&](LinkScratch& mine) {
@@ -197,8 +196,10 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
     };
     collect(false);
     if (count < options_.M) collect(true);
-    const std::span<Candidate> candidates(scratch.candidates.data(), count);
-    std::sort(candidates.begin(), candidates.end());
+    // As many as one walk would have found: the far among the others would be links to nowhere.
+    std::sort(scratch.candidates.data(), scratch.candidates.data() + count);
+    const std::span<const Candidate> candidates(
+        scratch.candidates.data(), std::min<std::size_t>(count, options_.ef_construction));
     plan.counts[l] = static_cast<std::uint32_t>(select_neighbours(
         candidates, options_.M,
         [&](Slot other) { return node_scorer(storage, other, scratch.lists.code.data()); },

@@ -34,7 +34,7 @@ class LateLinks {
     return {};
   }
   Status insert(Key key, VectorView vector) {
-    return engine_->insert({std::span(&key, 1), row(vector)}, {});
+    return engine_->insert({std::span(&key, 1), row(vector)}, {.threads = 1});
   }
   Result<std::uint64_t> remove(Key key) {
     return engine_->remove({std::span(&key, 1), {}, /*removal=*/true});
