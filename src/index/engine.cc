@@ -222,18 +222,18 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   }
   const auto target = static_cast<std::uint32_t>(slots);
 
+  // What only a graph needs: a scanned index of a few vectors would be scratch for the most part.
+  const bool links =
+      linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below;
   Status status = scratch.fresh.reserve(wanted);
-  if (status.ok()) status = reserve_link_scratch(scratch, target);
-  if (status.ok() &&
-      (linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below)) {
-    status = departures_.reserve();
-    if (status.ok()) status = displaced_.reserve();
-  }
+  if (status.ok() && links) status = reserve_link_scratch(scratch, target);
+  if (status.ok() && links) status = departures_.reserve();
+  if (status.ok() && links) status = displaced_.reserve();
   if (!status.ok()) return status;
 
   const std::lock_guard linking_stops(link_mutex_);
-  status = reserve_rescue(target);
-  if (status.ok()) status = reserve_list_scratch(repair_);
+  if (links) status = reserve_rescue(target);
+  if (status.ok() && links) status = reserve_list_scratch(repair_);
   if (!status.ok()) return status;
   if (target > storage->capacity) {
     SKERRY_ASSERT(active_ == 0);

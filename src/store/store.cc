@@ -224,8 +224,8 @@ Status Reading::each_vector(std::uint32_t collection, Key first,
                             FunctionRef<bool(Key, Bytes)> visit) const {
   Result<HeapReader> heap = this->heap(collection);
   if (!heap.ok()) return heap.error();
-  return each_record(Table::places, collection, first, [&](Key key, Bytes) -> Result<bool> {
-    const Result<Bytes> vector = heap->vector(key);
+  return each_record(Table::places, collection, first, [&](Key key, Bytes place) -> Result<bool> {
+    const Result<Bytes> vector = heap->vector(key, place);
     if (!vector.ok()) return vector.error();
     return visit(key, *vector);
   });
