@@ -31,16 +31,20 @@ StableMemory::~StableMemory() {
 }
 
 void StableMemory::release() noexcept {
-  if (is_heap_) std::free(base_);
-  if (mapping_ != nullptr) ::munmap(mapping_, mapped_);
+  if (is_heap_) {
+    std::free(piece_);
+  } else if (piece_ != nullptr) {
+    ::munmap(piece_, mapped_);
+  }
 }
 
 Status StableMemory::reserve(std::size_t bytes) {
   if (bytes > kHeapMax) return reserve_mapping(bytes);
   const std::size_t size = round_up(std::max<std::size_t>(bytes, 1), kLine);
-  void* const piece = std::aligned_alloc(kLine, size);
-  if (piece == nullptr) return Status(Code::out_of_memory, "no memory for {b} KiB", 0, size >> 10);
-  base_ = static_cast<std::byte*>(piece);
+  // Aligned here: aligned_alloc() cuts what it gives out of a larger piece and takes the rest back.
+  piece_ = std::malloc(size + kLine);
+  if (piece_ == nullptr) return Status(Code::out_of_memory, "no memory for {b} KiB", 0, size >> 10);
+  base_ = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(piece_), kLine));
   reserved_ = size;
   committed_ = 0;
   is_heap_ = true;
@@ -56,7 +60,7 @@ Status StableMemory::reserve_mapping(std::size_t bytes) {
   if (mapping == MAP_FAILED) {
     return Status(Code::out_of_memory, "no address space for {b} MiB", 0, bytes >> 20);
   }
-  mapping_ = mapping;
+  piece_ = mapping;
   mapped_ = span;
   const auto start = reinterpret_cast<std::uintptr_t>(mapping);
   base_ = reinterpret_cast<std::byte*>(large ? round_up(start, kHugePage) : start);

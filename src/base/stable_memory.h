@@ -57,7 +57,7 @@ class StableMemory {
     std::swap(base_, other.base_);
     std::swap(committed_, other.committed_);
     std::swap(reserved_, other.reserved_);
-    std::swap(mapping_, other.mapping_);
+    std::swap(piece_, other.piece_);
     std::swap(mapped_, other.mapped_);
     std::swap(is_heap_, other.is_heap_);
   }
@@ -68,9 +68,9 @@ class StableMemory {
   std::byte* base_ = nullptr;
   std::size_t committed_ = 0;  // usable bytes; of a mapping whole pages
   std::size_t reserved_ = 0;
-  void* mapping_ = nullptr;  // what mmap returned: base_ is aligned inside it
+  void* piece_ = nullptr;  // what mmap or malloc returned: base_ is aligned inside it
   std::size_t mapped_ = 0;
-  bool is_heap_ = false;  // base_ is a piece of the heap
+  bool is_heap_ = false;  // it was malloc
 };
 
 // The same, counted in elements.

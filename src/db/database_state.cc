@@ -469,7 +469,7 @@ Status DatabaseState::drop(std::string_view name) {
   if (!status.ok()) return status;
   if (options_.read_only) return Status(Code::read_only, "the database was opened read-only");
   std::shared_ptr<CollectionState> state;
-  std::uint32_t id = 0;
+  store::Store::Dropped dropped;
   for (;;) {
     const Result<store::CollectionRecord> record = find(name);
     if (!record.ok()) return record.error();
@@ -478,24 +478,26 @@ Status DatabaseState::drop(std::string_view name) {
     status = alive();
     if (!status.ok()) return status;
     const std::lock_guard no_writers(commit_mutex_);
-    const Status dropped = store_->drop_collection(name, record->id).status();
-    if (dropped.code() == Code::not_found) continue;  // it has become another's: look again
-    if (!dropped.ok()) return dropped;
+    using Rows = store::Store::Rows;
+    const Result<store::Store::Dropped> done = store_->drop_collection(
+        name, record->id, entry->state == nullptr ? Rows::go_if_few : Rows::stay);
+    if (done.status().code() == Code::not_found) continue;  // it has become another's: look again
+    if (!done.ok()) return done.error();
     counter_.raise();
-    id = record->id;
+    dropped = *done;
     state = std::exchange(entry->state, nullptr);
     if (state != nullptr) state->seal();
     break;
   }
-  forget(id);
+  forget(dropped.id);
   // With no lock held: a reader that this waits for may be asking for one.
   if (state != nullptr) state->shut();
   // The collection is gone for everybody, whatever happens now: rows that could not be removed are
   // removed by the next open.
   try {
     std::error_code ignored;
-    fs::remove(images() / (std::to_string(id) + ".image"), ignored);
-    static_cast<void>(store_->remove_rows(id));
+    fs::remove(images() / (std::to_string(dropped.id) + ".image"), ignored);
+    if (dropped.has_rows) static_cast<void>(store_->remove_rows(dropped.id));
   } catch (const std::bad_alloc&) {
   }
   return status;

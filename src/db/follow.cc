@@ -117,6 +117,7 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
       followed.found = Found::trimmed;
       return Status();
     }
+    if (counters.sequence == after) return Status();
     std::vector<Key> keys;
     std::unordered_map<Key, std::size_t> last;  // where in `keys` each one comes last
     Status read = read_changes(reading, after, keys, last);

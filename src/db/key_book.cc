@@ -112,6 +112,7 @@ void KeyBook::widen(Table& table, std::size_t records, std::size_t added, Hash h
 }
 
 void KeyBook::reserve(std::size_t added, std::size_t removed) {
+  if (added == 0 && removed == 0) return;
   const std::size_t leaving = departed_.records.size() + waiting_.records.size();
   widen(by_name_, live_, added, [](const KeyRecord& record) { return record.hash; });
   widen(by_id_, live_ + leaving, added, [](const KeyRecord& record) { return hash_of(record.id); });

@@ -54,6 +54,13 @@ class Rows {
   // After the last that was published.
   Key next_key() const noexcept { return next_; }
 
+  // Room for so many more, or for as many as are taken at once.
+  void reserve(std::uint64_t rows) {
+    const std::size_t count = std::min<std::uint64_t>(rows, limit_);
+    keys_.reserve(count);
+    data_.reserve(count * bytes_);
+  }
+
   // False when the bytes are not a vector of ours.
   bool add(Key key, store::Bytes vector) {
     if (vector.size() != bytes_) return false;
@@ -347,7 +354,10 @@ Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached,
     Status status = database_->store().read([&](const store::Reading& reading) {
       const Result<store::Counters> found = reading.counters(id_);
       if (!found.ok()) return found.status();
-      if (publishes == 0) counters = *found;
+      if (publishes == 0) {
+        counters = *found;
+        rows.reserve(counters.live);
+      }
       all = true;
       return reading.each_vector(id_, first, [&](Key key, store::Bytes vector) {
         fits = rows.add(key, vector);

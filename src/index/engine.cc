@@ -222,11 +222,14 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   }
   const auto target = static_cast<std::uint32_t>(slots);
 
+  // What only a graph needs: a scanned index of a few vectors would be scratch for the most part.
+  const bool links =
+      linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below;
   Status status = scratch.fresh.reserve(wanted);
-  if (status.ok()) status = reserve_link_scratch(scratch, target);
-  if (linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below) {
+  if (links) {
     const bool whole = graph_.load(std::memory_order_relaxed) && !has_backlog_locked();
     const bool one_by_one = whole && linking == Linking::now;
+    if (status.ok()) status = reserve_link_scratch(scratch, target);
     if (status.ok()) status = reserve_plans(scratch, one_by_one ? wanted : kTogether);
     if (status.ok()) status = departures_.reserve();
     if (status.ok()) status = displaced_.reserve();
@@ -234,8 +237,8 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   if (!status.ok()) return status;
 
   const std::lock_guard linking_stops(link_mutex_);
-  status = reserve_rescue(target);
-  if (status.ok()) status = reserve_list_scratch(repair_);
+  if (links) status = reserve_rescue(target);
+  if (status.ok() && links) status = reserve_list_scratch(repair_);
   if (!status.ok()) return status;
   if (target > storage->capacity) {
     SKERRY_ASSERT(active_ == 0);

@@ -124,6 +124,24 @@ bool device_is_full(int fd) noexcept {
   return errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
 }
 
+// Table 0 of LMDB lists the free pages: each value begins with how many it names.
+Result<std::uint64_t> free_pages(MDB_txn* txn) noexcept {
+  MDB_cursor* cursor = nullptr;
+  int error = mdb_cursor_open(txn, 0, &cursor);
+  if (error != 0) return status_of_lmdb(error);
+  std::uint64_t pages = 0;
+  MDB_val key = {};
+  MDB_val value = {};
+  while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    std::size_t count = 0;
+    std::memcpy(&count, value.mv_data, std::min(sizeof count, value.mv_size));
+    pages += count;
+  }
+  mdb_cursor_close(cursor);
+  if (error != MDB_NOTFOUND) return status_of_lmdb(error);
+  return pages;
+}
+
 // LMDB tells of the table of readers in lines: a heading, then "pid thread transaction", the last
 // "-" when the reader rests.
 struct ReaderCount {
@@ -839,6 +857,7 @@ Status Environment::keep_root() {
   }
   kept_ = snapshot;
   kept_pages_ = info.me_last_pgno + 1;
+  kept_used_ = 0;
   return status;
 }
 
@@ -851,14 +870,20 @@ Status Environment::let_root_go() {
 }
 
 // Pages that were freed since the snapshot are not used again: a store that is never synced would
-// grow with every write.
-bool Environment::is_outgrown() const noexcept {
+// grow with every write. It may be a quarter longer than what was in use, or 64 MB; one that is
+// longer already, as much was removed, syncs when those that were free are used up.
+bool Environment::is_outgrown() noexcept {
   MDB_stat shape = {};
   MDB_envinfo info = {};
   mdb_env_stat(env_, &shape);
   mdb_env_info(env_, &info);
-  const std::uint64_t limit = std::max(kGrowthUnsynced / shape.ms_psize, kept_pages_ / 4);
-  return info.me_last_pgno + 1 > kept_pages_ + limit;
+  const std::uint64_t pages = info.me_last_pgno + 1;
+  if (pages <= kept_pages_) return false;
+  if (kept_used_ == 0) {
+    const Result<std::uint64_t> free = free_pages(kept_);
+    kept_used_ = kept_pages_ - (free.ok() ? std::min(*free, kept_pages_ - 1) : 0);
+  }
+  return pages > kept_used_ + std::max(kGrowthUnsynced / shape.ms_psize, kept_used_ / 4);
 }
 
 // The commit of this number will be known by the token.
@@ -1098,22 +1123,10 @@ Result<EnvironmentStats> Environment::stats() const {
     mdb_env_get_fd(env_, &fd);
     struct stat file = {};
     if (::fstat(fd, &file) != 0) return status_of_errno(errno, "cannot look at the store: {e}");
-    // Table 0 of LMDB lists the free pages: each value begins with how many it names.
-    std::uint64_t free_pages = 0;
-    MDB_cursor* cursor = nullptr;
-    int error = mdb_cursor_open(transaction.txn_, 0, &cursor);
-    if (error != 0) return status_of_lmdb(error);
-    MDB_val key = {};
-    MDB_val value = {};
-    while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-      std::size_t count = 0;
-      std::memcpy(&count, value.mv_data, std::min(sizeof count, value.mv_size));
-      free_pages += count;
-    }
-    mdb_cursor_close(cursor);
-    if (error != MDB_NOTFOUND) return status_of_lmdb(error);
+    const Result<std::uint64_t> free = free_pages(transaction.txn_);
+    if (!free.ok()) return free.error();
     stats.map_bytes = info.me_mapsize;
-    stats.used_bytes = (info.me_last_pgno + 1 - free_pages) * shape.ms_psize;
+    stats.used_bytes = (info.me_last_pgno + 1 - *free) * shape.ms_psize;
     stats.file_bytes = static_cast<std::uint64_t>(file.st_size);
     stats.disk_bytes = static_cast<std::uint64_t>(file.st_blocks) * 512;
     stats.max_readers = info.me_maxreaders;

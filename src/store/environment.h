@@ -292,7 +292,7 @@ class Environment {
   Status grow() noexcept;
   Status keep_root();
   Status let_root_go();
-  bool is_outgrown() const noexcept;
+  bool is_outgrown() noexcept;
   Status move_map(std::uint64_t larger) const noexcept;
   Status adopt_map() const noexcept;
   int begin_write(MDB_txn** txn) const noexcept;
@@ -332,6 +332,7 @@ class Environment {
   // synced.
   mutable MDB_txn* kept_ = nullptr;
   std::uint64_t kept_pages_ = 0;  // of the store at that moment
+  std::uint64_t kept_used_ = 0;   // how many of them were not free; 0: not counted yet
 
   // Read transactions that rest, kept so that a read allocates nothing and asks for no slot.
   mutable std::mutex idle_mutex_;

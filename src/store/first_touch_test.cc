@@ -238,7 +238,7 @@ TEST_F(FirstTouchTest, TheHeaderOfALongValueIsLookedAtBeforeItIsBelieved) {
                   })
                   .code(),
               Code::corruption);
-    EXPECT_EQ(store->drop_collection("docs").status().code(), Code::ok);
+    EXPECT_EQ(store->drop_collection("docs", 1, Store::Rows::go_if_few).status().code(), Code::ok);
     EXPECT_EQ(store->remove_rows(1).code(), Code::corruption);
     EXPECT_EQ(store->environment().compact().code(), Code::corruption);
     bytes_[header + byte] = before;

@@ -48,15 +48,19 @@ Result<Bytes> find_page(const Transaction& transaction, std::uint32_t collection
   return page;
 }
 
-Result<std::uint64_t> find_place(const Transaction& transaction, std::uint32_t collection, Key key,
-                                 std::uint64_t rows) {
-  const Result<Bytes> place = transaction.get(Table::places, RowKey(collection, key));
-  if (!place.ok()) return place.error();
-  if (place->size() == sizeof(std::uint64_t)) {
-    const auto row = get_le<std::uint64_t>(place->data());
+// The row that a record of table `places` tells.
+Result<std::uint64_t> row_of(Bytes place, Key key, std::uint64_t rows) {
+  if (place.size() == sizeof(std::uint64_t)) {
+    const auto row = get_le<std::uint64_t>(place.data());
     if (row < rows) return row;
   }
   return damaged("the place of key {b} is damaged", key);
+}
+
+Result<std::uint64_t> find_place(const Transaction& transaction, std::uint32_t collection, Key key,
+                                 std::uint64_t rows) {
+  const Result<Bytes> place = transaction.get(Table::places, RowKey(collection, key));
+  return place.ok() ? row_of(*place, key, rows) : place.error();
 }
 
 Status put_place(Transaction& transaction, std::uint32_t collection, Key key, std::uint64_t row) {
@@ -103,7 +107,12 @@ Result<HeapReader::Row> HeapReader::row(std::uint64_t number) {
 }
 
 Result<Bytes> HeapReader::vector(Key key) {
-  const Result<std::uint64_t> number = place(key);
+  const Result<Bytes> place = transaction_.get(Table::places, RowKey(collection_, key));
+  return place.ok() ? vector(key, *place) : place.error();
+}
+
+Result<Bytes> HeapReader::vector(Key key, Bytes place) {
+  const Result<std::uint64_t> number = row_of(place, key, rows_);
   if (!number.ok()) return number.error();
   const Result<Row> found = row(*number);
   if (!found.ok()) return found.error();

@@ -79,6 +79,8 @@ class HeapReader {
 
   // The vector of a key, good until the next call; not_found.
   Result<Bytes> vector(Key key);
+  // The same for who walks along table `places` and has the key's record.
+  Result<Bytes> vector(Key key, Bytes place);
 
   // Every row's key has that row for its place, and no other key has a place; all pages are there
   // and no others. corruption, naming the first that is wrong.

@@ -104,6 +104,28 @@ Status copy_rows(Transaction& transaction, Table table, std::uint32_t from, std:
   return cursor.status();
 }
 
+// The first of a collection's records that there are, as many as one transaction removes; whether
+// those were all. With the last goes the mark of a drop.
+Result<bool> remove_some_rows(Transaction& transaction, std::uint32_t collection) {
+  const CollectionKey prefix(collection);
+  std::size_t removed = 0;
+  for (const Table table : {Table::vectors, Table::places, Table::payloads, Table::names,
+                            Table::names_by_id, Table::log, Table::counters}) {
+    Cursor cursor(transaction, table);
+    bool found = cursor.seek(prefix);
+    for (; found && cursor.starts_with(prefix) && removed < kRowsAtOnce; found = cursor.next()) {
+      const Status step = cursor.remove();
+      if (!step.ok()) return step;
+      ++removed;
+    }
+    if (!cursor.status().ok()) return cursor.status();
+  }
+  if (removed == kRowsAtOnce) return false;
+  const Status unmarked = transaction.remove(Table::dropped, prefix).status();
+  if (!unmarked.ok()) return unmarked;
+  return true;
+}
+
 }  // namespace
 
 // -- Reading --------------------------------------------------------------------------------------
@@ -224,8 +246,8 @@ Status Reading::each_vector(std::uint32_t collection, Key first,
                             FunctionRef<bool(Key, Bytes)> visit) const {
   Result<HeapReader> heap = this->heap(collection);
   if (!heap.ok()) return heap.error();
-  return each_record(Table::places, collection, first, [&](Key key, Bytes) -> Result<bool> {
-    const Result<Bytes> vector = heap->vector(key);
+  return each_record(Table::places, collection, first, [&](Key key, Bytes place) -> Result<bool> {
+    const Result<Bytes> vector = heap->vector(key, place);
     if (!vector.ok()) return vector.error();
     return visit(key, *vector);
   });
@@ -455,18 +477,28 @@ Status Store::create_collections(std::span<const std::string_view> names,
   });
 }
 
-Result<std::uint32_t> Store::drop_collection(std::string_view name, std::uint32_t id) {
-  CollectionRecord record;
+Result<Store::Dropped> Store::drop_collection(std::string_view name, std::uint32_t id, Rows rows) {
+  Dropped dropped;
   const Status status = environment_->write([&](Transaction& transaction) -> Status {
     const Result<CollectionRecord> present = find_collection(transaction, name, id);
     if (!present.ok()) return present.error();
-    record = *present;
+    dropped = {present->id, true};
     const Result<bool> removed = transaction.remove(Table::collections, bytes_of(name));
     if (!removed.ok()) return removed.error();
-    return transaction.put(Table::dropped, CollectionKey(record.id), {});
+    if (rows == Rows::go_if_few) {
+      const Result<bool> all = remove_some_rows(transaction, dropped.id);
+      if (!all.ok()) return all.error();
+      dropped.has_rows = !*all;
+    }
+    return dropped.has_rows ? transaction.put(Table::dropped, CollectionKey(dropped.id), {})
+                            : Status();
   });
+  // Damaged rows are no reason to keep the name.
+  if (status.code() == Code::corruption && rows == Rows::go_if_few) {
+    return drop_collection(name, id, Rows::stay);
+  }
   if (!status.ok()) return status;
-  return record.id;
+  return dropped;
 }
 
 Status Store::rename_collection(std::string_view from, std::uint32_t id, std::string_view to) {
@@ -509,25 +541,12 @@ Result<CollectionRecord> Store::clone_collection(std::string_view from, std::str
 }
 
 Status Store::remove_rows(std::uint32_t collection) {
-  const CollectionKey prefix(collection);
   bool done = false;
   while (!done) {
-    const Status status = environment_->write([&](Transaction& transaction) -> Status {
-      std::size_t removed = 0;
-      for (const Table table : {Table::vectors, Table::places, Table::payloads, Table::names,
-                                Table::names_by_id, Table::log, Table::counters}) {
-        Cursor cursor(transaction, table);
-        bool found = cursor.seek(prefix);
-        for (; found && cursor.starts_with(prefix) && removed < kRowsAtOnce;
-             found = cursor.next()) {
-          const Status step = cursor.remove();
-          if (!step.ok()) return step;
-          ++removed;
-        }
-        if (!cursor.status().ok()) return cursor.status();
-      }
-      done = removed < kRowsAtOnce;
-      return done ? transaction.remove(Table::dropped, prefix).status() : Status();
+    const Status status = environment_->write([&](Transaction& transaction) {
+      const Result<bool> all = remove_some_rows(transaction, collection);
+      done = all.ok() && *all;
+      return all.status();
     });
     if (!status.ok()) return status;
   }

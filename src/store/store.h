@@ -166,9 +166,17 @@ class Store {
   Status create_collections(std::span<const std::string_view> names,
                             const CollectionOptions& options);
 
-  // Takes the name from the collection, which is then gone for every later open; its id is
-  // returned. not_found when there is no such collection, or it has another id than `id` (0: any).
-  Result<std::uint32_t> drop_collection(std::string_view name, std::uint32_t id = 0);
+  // Takes the name from the collection, which is then gone for every later open. Its rows stay for
+  // those who read them, until remove_rows(); of one that nobody has open they go in the same
+  // transaction, when they are few. not_found when there is no such collection, or it has another
+  // id than `id` (0: any).
+  enum class Rows : std::uint8_t { stay, go_if_few };
+  struct Dropped {
+    std::uint32_t id = 0;
+    bool has_rows = true;  // remove_rows() is to follow
+  };
+  Result<Dropped> drop_collection(std::string_view name, std::uint32_t id = 0,
+                                  Rows rows = Rows::stay);
 
   // Gives the collection another name; its id and its rows stay. not_found as above;
   // already_exists when `to` is taken.

@@ -1,11 +1,12 @@
-// model.cc - the walk of tests/model_test.cc, for as many steps as it is told to.
+// model.cc - the walks of tests/model_test.cc, for as many steps as it is told to.
 //
-// The worlds share the rounds between them, each in a child of its own. A world stops at its first
-// failure; --seed and --rounds repeat it.
+// The worlds, and the walk over many collections as one more, share the rounds between them, each
+// in a child of its own. One that fails stops; --seed and --rounds repeat it.
 
 #include <string>
 
 #include "gtest/gtest.h"
+#include "support/tenants_walk.h"
 #include "support/walk.h"
 #include "torture/run.h"
 
@@ -29,17 +30,32 @@ class Listener final : public ::testing::EmptyTestEventListener {
   Words& words_;
 };
 
-// In the child. A check outside of a test is one of no name, and heard by the listener.
-int walk(const testing::World& world, std::uint64_t seed, std::uint64_t steps, Told& told) {
-  auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
-  delete listeners.Release(listeners.default_result_printer());
-  listeners.Append(new Listener(told.words));
-  testing::Walk walk(world, seed);
+const char* name_of(std::size_t world) {
+  const auto& worlds = testing::worlds();
+  return world < worlds.size() ? worlds[world].name : "tenants";
+}
+
+template <class Walk>
+void take(Walk& walk, std::uint64_t steps, Told& told) {
   for (told.steps = 0; told.steps < steps && !told.words.any(); ++told.steps) {
     walk.step(told.steps);
   }
   if (!told.words.any()) walk.survey();
-  if (walk.recall() < 0.95) told.words.say("recall over the walk is %.3f", walk.recall());
+}
+
+// In the child. A check outside of a test is one of no name, and heard by the listener.
+int walk(std::size_t world, std::uint64_t seed, std::uint64_t steps, Told& told) {
+  auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
+  delete listeners.Release(listeners.default_result_printer());
+  listeners.Append(new Listener(told.words));
+  if (world < testing::worlds().size()) {
+    testing::Walk walk(testing::worlds()[world], seed);
+    take(walk, steps, told);
+    if (walk.recall() < 0.95) told.words.say("recall over the walk is %.3f", walk.recall());
+  } else {
+    testing::TenantsWalk walk(seed);
+    take(walk, steps, told);
+  }
   return told.words.any() ? 1 : 0;
 }
 
@@ -49,16 +65,16 @@ int walk(const testing::World& world, std::uint64_t seed, std::uint64_t steps, T
 int main(int argc, char** argv) {
   using namespace skerry::torture;
   Run run("model", 30'000, argc, argv);
-  const auto& worlds = skerry::testing::worlds();
+  const std::size_t worlds = skerry::testing::worlds().size() + 1;
   std::uint64_t done = 0;
-  for (std::size_t w = 0; w < worlds.size(); ++w) {
-    const std::uint64_t steps = run.rounds() / worlds.size() + (w < run.rounds() % worlds.size());
+  for (std::size_t w = 0; w < worlds; ++w) {
+    const std::uint64_t steps = run.rounds() / worlds + (w < run.rounds() % worlds);
     Shared<Told> told;
-    Child child([&] { return walk(worlds[w], mix(run.seed(), w), steps, *told); });
+    Child child([&] { return walk(w, mix(run.seed(), w), steps, *told); });
     // It hangs when it makes no step for long.
     std::uint64_t before = 0;
     while (!child.ends_within(std::chrono::seconds(1))) {
-      run.progress(done + told->steps, worlds[w].name);
+      run.progress(done + told->steps, name_of(w));
       if (told->steps == before && child.ends_within(std::chrono::minutes(2))) break;
       if (told->steps == before) child.signal();
       before = told->steps;
@@ -66,7 +82,7 @@ int main(int argc, char** argv) {
     const int status = child.wait();
     if (told->words.any() || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
       run.fail(done + told->steps,
-               std::string(worlds[w].name) + ", its step " + std::to_string(told->steps) + ": " +
+               std::string(name_of(w)) + ", its step " + std::to_string(told->steps) + ": " +
                    (told->words.any() ? told->words.text : "it " + ending(status, child.hung)));
     }
     done += steps;
