@@ -264,7 +264,8 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
 
 // -- publishing -----------------------------------------------------------------------------------
 
-void Engine::publish(std::span<const Publication> steps, std::uint32_t threads, Linking linking) noexcept {
+void Engine::publish(std::span<const Publication> steps, std::uint32_t threads,
+                     Linking linking) noexcept {
   WriterLock lock(write_mutex_);
   be_alone(lock);
   Watch nobody{Control()};
@@ -272,9 +273,9 @@ void Engine::publish(std::span<const Publication> steps, std::uint32_t threads, 
 }
 
 // Alone. Returns how many removals met a live key. A single step of upserts may be stopped.
-Result<std::uint64_t> Engine::publish_locked(std::span<const Publication> steps, std::uint32_t threads,
-                                             Linking linking, LinkScratch& scratch,
-                                             Watch& watch) noexcept {
+Result<std::uint64_t> Engine::publish_locked(std::span<const Publication> steps,
+                                             std::uint32_t threads, Linking linking,
+                                             LinkScratch& scratch, Watch& watch) noexcept {
   SKERRY_ASSERT(!steps.empty() &&
                 steps.front().sequence > visible_.load(std::memory_order_relaxed));
   reclaim();
