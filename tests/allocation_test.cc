@@ -68,6 +68,46 @@ class UnionAllocation : public ::testing::Test {
   std::vector<Collection> parts_;
 };
 
+// Memory tells whether an index was made: a count that read the vectors would ask for some.
+TEST(TenantsAllocation, CountsReadNoVectorAndMakeNoIndex) {
+  const TempDir folder;
+  Result<Database> database = Database::open(folder.path(), {.warm_collections = 1});
+  ASSERT_OK(database.status());
+  Random random{1};
+  const Table table = random_table(random, Scalar::f32, kRows, kDimension);
+  std::vector<Key> keys(kRows);
+  std::iota(keys.begin(), keys.end(), Key{0});
+  std::vector<Collection> all;
+  for (const char* name : {"few", "many", "last"}) {
+    Result<Collection> made = database->create(name, {.index = {.dimension = kDimension}});
+    ASSERT_OK(made.status());
+    all.push_back(*std::move(made));
+  }
+  const auto bytes_of_list = [&] {
+    const Tally tally;
+    EXPECT_OK(database->collections().status());
+    return tally.bytes();
+  };
+  bytes_of_list();
+  const std::uint64_t empty = bytes_of_list();
+  for (Collection& one : all) {
+    ASSERT_OK(one.upsert(std::span(keys).first(20), table.matrix(0, 20)));
+  }
+  ASSERT_OK(all[1].upsert(keys, table.matrix()));
+  ASSERT_OK(all[2].upsert(1, table.row(1)));
+  EXPECT_EQ(bytes_of_list(), empty);
+
+  // Those before the last were put away.
+  std::array<Hit, 10> hits;
+  const Tally counting;
+  EXPECT_EQ(all[0].size(), 20u);
+  EXPECT_EQ(all[1].size(), kRows);
+  EXPECT_EQ(counting.calls(), 0u);
+  const Tally searching;
+  ASSERT_OK(all[1].search(table.row(0), hits).status());
+  EXPECT_GT(searching.bytes(), kRows * table.row_bytes());
+}
+
 class AllocationContract : public ContractTest {
  protected:
   void SetUp() override {

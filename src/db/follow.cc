@@ -158,7 +158,7 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
     const MatrixView rows(vectors.data(), options_.index.scalar, upserts.size(),
                           options_.index.dimension);
     const Publication steps[] = {{{upserts, rows, false}, counters.sequence},
-                          {{removals, {}, true}, counters.sequence}};
+                                 {{removals, {}, true}, counters.sequence}};
     engine.publish(steps, database_->options().threads, linking);
     if (options_.byte_keys) {
       for (const Key id : removals) view.book.remove(id);
