@@ -348,7 +348,7 @@ class Engine {
                      LinkScratch& scratch) noexcept;
   void plan_links(std::span<const Slot> together, std::size_t number, LinkScratch& scratch,
                   Plan& plan) const noexcept;
-  void propose(Plan& plan, ListScratch& lists) const noexcept;
+  void propose(std::span<const Slot> together, Plan& plan, ListScratch& lists) const noexcept;
   void forget_erased(Plan& plan) const noexcept;
   void connect(const Plan& plan, ListScratch& lists) noexcept;
   std::size_t choose(Slot from, std::uint32_t level, std::size_t count,

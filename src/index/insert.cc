@@ -102,7 +102,7 @@ void Engine::link_together(std::span<const Slot> slots, std::uint32_t threads,
   const auto plan = [&](LinkScratch& mine) {
     for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < slots.size();) {
       plan_links(slots, i, mine, scratch.plans[i]);
-      propose(scratch.plans[i], mine.lists);
+      propose(slots, scratch.plans[i], mine.lists);
     }
   };
   if (threads != 1 && slots.size() >= kWorthSharing) {
@@ -128,7 +128,7 @@ void Engine::link_together(std::span<const Slot> slots, std::uint32_t threads,
     if (planned.counts[0] == 0 &&
         writable().entry.load(std::memory_order_relaxed) != Storage::kNoEntry) {
       plan_links(slots, i, scratch, planned);
-      propose(planned, scratch.lists);
+      propose(slots, planned, scratch.lists);
     }
     connect(planned, scratch.lists);
   }
@@ -222,14 +222,17 @@ void Engine::forget_erased(Plan& plan) const noexcept {
   }
 }
 
-// Without a lock: the lists are what they are in this moment. There is one for each planned
-// neighbour on layer 0.
-void Engine::propose(Plan& plan, ListScratch& lists) const noexcept {
+// Without a lock: the lists are what they are in this moment. There is a proposal for each planned
+// neighbour on layer 0; one that is planned together with this node has no list yet, but perhaps
+// what is left of a life before, which nobody may read.
+void Engine::propose(std::span<const Slot> together, Plan& plan,
+                     ListScratch& lists) const noexcept {
   const Links links = writable().links();
   const std::size_t degree = links.degree(0);
   for (std::size_t i = 0; i < plan.counts[0]; ++i) {
     Proposal& proposal = plan.proposals[i];
     proposal = Proposal{plan.neighbours[i], 0, 0};
+    if (std::find(together.begin(), together.end(), proposal.of) != together.end()) continue;
     const std::size_t count = links.read(proposal.of, 0, lists.list.data());
     if (count < degree) continue;
     Slot* const before = plan.proposed.data() + 2 * degree * i;
