@@ -547,24 +547,31 @@ Status Environment::open_tables(bool make) const noexcept {
     // The format is looked at before the other tables: another version may have others.
     if (make) {
       status = transaction.put(Table::meta, store::bytes_of("format"), encode(format_));
+      knows_format_ = true;
       continue;
     }
+    Format found;
     const Result<Bytes> bytes = transaction.get(Table::meta, store::bytes_of("format"));
     if (!bytes.ok() && bytes.error().code() != Code::not_found) {
       status = bytes.error();
-    } else if (!bytes.ok() || !decode(*bytes, format_)) {
+    } else if (!bytes.ok() || !decode(*bytes, found)) {
       status = Status(Code::incompatible, kNotAStore);
-    } else if (!is_whole(*bytes, format_)) {
+    } else if (!is_whole(*bytes, found)) {
       status = Status(Code::corruption, "the store's format record is damaged");
-    } else if (format_.version > kVersion) {
+    } else if (found.version > kVersion) {
       status = Status(Code::incompatible,
                       "the store was made by a newer version of Skerry (format {a}, ours is {b})",
-                      format_.version, kVersion);
-    } else if (format_.version < options_.version) {
-      status = Status(Code::incompatible, kOlder, format_.version, options_.version);
+                      found.version, kVersion);
+    } else if (found.version < options_.version) {
+      status = Status(Code::incompatible, kOlder, found.version, options_.version);
     }
-    if (format_.version == 1) count = static_cast<std::size_t>(Table::places);
-    transaction.version_ = format_.version;
+    if (found.version == 1) count = static_cast<std::size_t>(Table::places);
+    transaction.version_ = found.version;
+    // The first time nobody else is here. Later, in a compaction, others read it.
+    if (status.ok() && !knows_format_) {
+      format_ = found;
+      knows_format_ = true;
+    }
   }
   if (status.ok() && make) {
     status = transaction.put(Table::counters, CollectionKey(0), encode(Counters()));

@@ -319,7 +319,8 @@ class Environment {
   mutable MDB_env* env_ = nullptr;  // null: closed, or lost by a failure and to be opened again
   mutable unsigned tables_[kTableNames.size()] = {};
   mutable std::uint64_t map_bytes_ = 0;
-  mutable Format format_;
+  mutable Format format_;  // constant once it is known
+  mutable bool knows_format_ = false;
   bool closed_ = false;
 
   // Under write_mutex_: the signature of the last write; the first is drawn by chance.
