@@ -134,7 +134,7 @@ void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
       const bool diverse = std::all_of(scratch.distances.data(), scratch.distances.data() + count,
                                        [&](float distance) { return !(distance < heir.distance); });
       // A list that is not three quarters full takes what there is: thinner ones are faster, and
-      // lose half a point of recall in a hundred rounds of replacing (docs/adr/0020).
+      // lose half a point of recall in a hundred rounds of replacing (docs/adr/0023).
       if (diverse || count < links.degree(level) * 3 / 4) kept[count++] = heir.slot;
     }
   }
