@@ -298,8 +298,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   };
   mutable std::atomic<std::uint64_t> caught_up_{0};  // counter_.others() that the view holds
   std::uint64_t reserved_ = 0;                       // upserts of the leader's group
-  std::vector<Publication> steps_;     // of the leader, who publishes; has room for all
-  std::uint64_t admitted_ = 0;  // its requests
+  std::vector<Publication> steps_;  // of the leader, who publishes; has room for all
+  std::uint64_t admitted_ = 0;      // its requests
   // Since put_away() last asked; set by whoever reads. Racy by design: a mark that is
   // lost, or set late, costs making an index again.
   mutable std::atomic<bool> used_{false};
