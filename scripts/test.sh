@@ -105,7 +105,7 @@ if [ -z "$quick" ]; then
 
   # Where threads meet. What one thread does alone is half of the time and none of what
   # ThreadSanitizer can find; scripts/sanitize.sh tsan runs that too.
-  threads=(skerry_unit_tests {concurrency,contract_batch,contract_update,linearizability,model}_test
+  threads=(skerry_unit_tests {writers,concurrency,contract_batch,contract_update,linearizability,model}_test
     {persistence,processes,snapshot,tenants}_test)
   alone='SurveyTest.*:RemainsTest.*:VerifyTest.*:Heap*:Here/*:RowScanTest.*:KeyBook*'
   alone+=':*IndexTest.F*:*IndexTest.Survives*:Image.L*:Image.N*:Image.E*:Image.*Damaged*'

@@ -1,20 +1,21 @@
-// Many writers at once: what each leaves is there, and the graph is whole. Seeds are printed.
-#include <gtest/gtest.h>
+// writers_test.cc - does each of many writers find what he left, and is the graph whole?
+//
+// Contract: "threads: every method from any thread at once, with no lock outside", of writers of
+// one Index beside each other: from nothing through two exchanges of its memory, over the moment in
+// which it gets a graph, and when its last vector goes. Seeds are printed.
 
 #include <array>
 #include <atomic>
-#include <filesystem>
-#include <latch>
 #include <map>
-#include <optional>
 #include <random>
-#include <thread>
 #include <vector>
 
-#include "base/test_folder.h"
+#include "gtest/gtest.h"
 #include "skerry/index.h"
+#include "support/temp_dir.h"
+#include "support/threads.h"
 
-namespace skerry {
+namespace skerry::testing {
 namespace {
 
 constexpr std::uint32_t kDimension = 6;
@@ -25,18 +26,6 @@ Vector random_vector(std::mt19937_64& random) {
   Vector vector;
   for (float& component : vector) component = normal(random);
   return vector;
-}
-
-template <class Body>
-void together(std::size_t count, Body body) {
-  std::latch ready(static_cast<std::ptrdiff_t>(count));
-  std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < count; ++i) {
-    threads.emplace_back([&, i] {
-      ready.arrive_and_wait();
-      body(i);
-    });
-  }
 }
 
 Index small_index(std::uint32_t flat_below) {
@@ -81,7 +70,7 @@ class ManyWriters : public ::testing::TestWithParam<std::uint32_t> {
 TEST_P(ManyWriters, LeaveWhatEachOfThemLeft) {
   const std::uint64_t seed = std::random_device()();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
-  const TestFolder folder;
+  const TempDir folder;
   Index index = small_index(GetParam());
   std::array<Ledger, kThreads> ledgers;
   std::atomic<std::size_t> writing{kThreads};
@@ -91,8 +80,8 @@ TEST_P(ManyWriters, LeaveWhatEachOfThemLeft) {
     if (thread == kThreads) {
       do {
         expect(index.check().ok());
-        expect(index.save(folder.path() / "image").ok());
-        const auto copy = Index::load(folder.path() / "image");
+        expect(index.save(folder / "image").ok());
+        const auto copy = Index::load(folder / "image");
         expect(copy.ok() && copy->check().ok());
       } while (writing != 0);
       return;
@@ -195,4 +184,4 @@ TEST(Writers, OfAnIndexThatEmptiesAndFills) {
 }
 
 }  // namespace
-}  // namespace skerry
+}  // namespace skerry::testing
