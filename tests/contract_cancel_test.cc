@@ -279,13 +279,12 @@ TEST_P(CancelContract, OfAStoppedBatchNothingIsThere) {
   expect_before();
   const Call replace = [&](const Control& control) {
     return subject_->upsert(std::span(keys_).first(kRows), table_.matrix(kRows, kRows),
-                            {.threads = 1, .control = control});
+                            {.control = control});
   };
-  // The same rows once more change nothing, and tell how often it asks: on one thread, as of
-  // several it is chance how many rows are the caller's.
+  // The same rows once more change nothing, and tell how often it asks.
   const std::size_t questions = questions_of([&](const Control& control) {
     return subject_->upsert(std::span(keys_).first(kRows), table_.matrix(0, kRows),
-                            {.threads = 1, .control = control});
+                            {.control = control});
   });
   const auto expect_rows = [&](std::size_t first) {
     std::vector<std::byte> got(table_.row_bytes());
