@@ -84,6 +84,10 @@ void DurableStore::save_images() {
   check(database_->checkpoint());
 }
 
+void DurableStore::compact() {
+  check(database_->compact());
+}
+
 void DurableStore::close() {
   check(database_->close());
 }

@@ -53,6 +53,7 @@ class DurableStore {
   std::size_t search(std::size_t query, std::span<Hit> hits,
                      const SearchOptions& options = {}) const;
   void save_images();
+  void compact();
   void close();
 
   std::uint64_t index_bytes() const;

@@ -6,6 +6,8 @@
 // the scheduler. Every stretch pair begins with a new index of half of the rows; the libraries take
 // turns, run after run, and medians are reported: of the ratios too, whose parts are neighbours in
 // time. A library does only what it says may be done beside a search, or a note says what else.
+// Databases meet twice more: new keys are written while images are saved, or the store is
+// compacted, one after the other and on the writer's core (`image`, `compact`).
 #include <fmt/format.h>
 #include <sched.h>
 
@@ -57,10 +59,20 @@ auto on_core(unsigned number, const Work& work) {
   });
 }
 
-enum class What : std::uint8_t { insert, update };
+enum class What : std::uint8_t { insert, update, image, compact };
 
 const char* name_of(What what) {
-  return what == What::insert ? "insert" : "update";
+  static constexpr const char* kNames[] = {"insert", "update", "image", "compact"};
+  return kNames[static_cast<std::size_t>(what)];
+}
+
+bool is_upkeep(What what) {
+  return what == What::image || what == What::compact;
+}
+
+bool may(const PeerKind& kind, What what) {
+  if (is_upkeep(what)) return kind.has_upkeep;
+  return what == What::insert || kind.may_update_beside_search;
 }
 
 // What a writer writes, one after the other. Of the set's 2 `half` rows the first half is there. An
@@ -75,11 +87,11 @@ class Stream {
     for (std::size_t i = half - 1; i > 0; --i) std::swap(order_[i], order_[random() % (i + 1)]);
   }
 
-  bool is_over() const noexcept { return what_ == What::insert && row_of_.size() == 2 * half_; }
+  bool is_over() const noexcept { return what_ != What::update && row_of_.size() == 2 * half_; }
 
   // False: the library cannot.
   bool write_next(Peer& peer) {
-    if (what_ == What::insert) {
+    if (what_ != What::update) {
       const auto row = static_cast<std::uint32_t>(row_of_.size());
       if (!peer.insert(row, row, kWriter)) return false;
       row_of_.push_back(row);
@@ -146,9 +158,11 @@ class Meeting {
     contestant.idle.push_back(on_core(kReader, [&] { return read(*peer, nullptr); }).get());
     std::atomic<bool> is_read{false}, is_written{false};
     auto writer = on_core(kWriter, [&] { return write(*peer, stream, is_read, is_written); });
+    auto keeper = on_core(kWriter, [&] { keep_up(*peer, is_read, is_written); });
     auto reader = on_core(kReader, [&] { return read(*peer, &is_written); });
     reader.wait();
     is_read = true;
+    keeper.get();
     const double seconds = writer.get();
     contestant.mixed.push_back(reader.get());
     contestant.is_out = stream.count() == 0;
@@ -172,6 +186,15 @@ class Meeting {
     while (stream.write_next(peer) && !is_read && !stream.is_over() && !stop_asked()) {
     }
     return wall_seconds() - began;
+  }
+
+  // Once at least, when there is something to keep up.
+  void keep_up(Peer& peer, const std::atomic<bool>& is_read,
+               const std::atomic<bool>& is_written) const {
+    if (!is_upkeep(what_)) return;
+    do {
+      peer.keep_up(what_ == What::image ? Upkeep::image : Upkeep::compact);
+    } while (!is_read && !is_written && !stop_asked());
   }
 
   double recall(Peer& peer, const Stream& stream) const {
@@ -226,13 +249,12 @@ void measure_mixed(const Settings& settings, Lines& lines) {
   }
   const std::vector<PeerKind> kinds = present_peers("mixed", settings, lines);
   for (const std::uint32_t ef : settings.ef) {
-    for (const What what : {What::insert, What::update}) {
+    for (const What what : {What::insert, What::update, What::image, What::compact}) {
       std::vector<Contestant> contestants;
       for (const PeerKind& kind : kinds) {
-        if (what == What::insert || kind.may_update_beside_search) {
-          contestants.push_back({kind, false, {}, {}, {}, 0, 0});
-        }
+        if (may(kind, what)) contestants.push_back({kind, false, {}, {}, {}, 0, 0});
       }
+      if (contestants.empty()) continue;
       Meeting meeting(settings, set, what, ef);
       Meter meter(fmt::format("{}, ef {}", name_of(what), ef), settings.runs * contestants.size());
       std::size_t done = 0;

@@ -36,6 +36,8 @@ struct Wear {
   std::optional<std::uint64_t> unreachable;  // live vectors that no walk over layer 0 meets
 };
 
+enum class Upkeep : std::uint8_t { image, compact };
+
 class Peer {
  public:
   virtual ~Peer() = default;
@@ -77,6 +79,9 @@ class Peer {
   // beside a write.
   virtual Wear wear() const { return {}; }
 
+  // What a database does in the background now and then, once. Beside reads and writes.
+  virtual void keep_up(Upkeep) {}
+
   // Space on the disk, of those that have any.
   virtual std::optional<std::uint64_t> disk_bytes() { return std::nullopt; }
 
@@ -102,6 +107,8 @@ struct PeerKind {
 
   // Skerry's alone: the same index in a database.
   std::function<IndexOptions(const Dataset&, const GraphOptions&)> index_options;
+
+  bool has_upkeep = false;  // keep_up() does something
 
   // "usearch bf16", "skerry f32 sq8": a legend's entry.
   std::string label() const;

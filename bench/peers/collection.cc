@@ -44,6 +44,10 @@ class CollectionPeer final : public Peer {
     return {report.tombstones, report.unreachable};
   }
 
+  void keep_up(Upkeep upkeep) override {
+    upkeep == Upkeep::image ? store_.save_images() : store_.compact();
+  }
+
   // Of the store, with the log trimmed behind an image: what a program has that has been left alone
   // for a while. The images can be deleted and are not counted.
   std::optional<std::uint64_t> disk_bytes() override {
@@ -65,6 +69,7 @@ PeerKind collection_kind(const PeerKind& index, Durability durability, const std
   PeerKind kind = index;
   kind.impl = fmt::format("{}-{}", index.impl, name_of(durability));
   kind.index_options = nullptr;
+  kind.has_upkeep = true;
   kind.make = [=](const Dataset& set, const GraphOptions& graph) {
     return std::make_unique<CollectionPeer>(index, durability, folder, set, graph);
   };
