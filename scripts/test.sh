@@ -84,7 +84,7 @@ if [ -z "$quick" ]; then
   say "tortures, short"
   tortures crash model damage power fault contended_builds schedules
 
-  # A minute for each target, beside what follows and behind it.
+  # Half a minute for each target, beside what follows and behind it.
   need_for clang
   set -m
   nice -n 19 tests/long/fuzz.sh --short >"$fuzz_log" 2>&1 &

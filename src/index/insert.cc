@@ -403,8 +403,7 @@ bool Engine::drop_link(Slot to, std::uint32_t level) noexcept {
 void Engine::let_go(Slot to, std::uint32_t level) noexcept {
   if (!drop_link(to, level)) {
     retire(to);
-  } else if (level == 0 && writable().states[to].is_dead() && !is_erased(to) &&
-             leads_nowhere(to)) {
+  } else if (level == 0 && writable().states[to].is_dead() && !is_erased(to) && leads_nowhere(to)) {
     release_held(to);  // of who was erased all have been
   }
 }

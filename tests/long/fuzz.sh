@@ -2,7 +2,7 @@
 # fuzz.sh - can bytes from outside make us crash? libFuzzer, with ASan and UBSan: each target goes on
 # from its corpus in tests/fuzz/corpus for an hour.
 #
-#   tests/long/fuzz.sh [--short] [--seconds N] [TARGET...]    --short: a minute each
+#   tests/long/fuzz.sh [--short] [--seconds N] [TARGET...]    --short: half a minute each
 #
 # What it finds is kept in build/fuzz/found: TARGET_fuzz FILE repeats it.
 set -euo pipefail
@@ -12,7 +12,7 @@ seconds=3600
 targets=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --short) seconds=60 && shift ;;
+    --short) seconds=30 && shift ;;
     --seconds) seconds=${2:?--seconds needs a number} && shift 2 ;;
     -*) fail "usage: tests/long/fuzz.sh [--short] [--seconds N] [TARGET...]" ;;
     *) targets+=("$1") && shift ;;
