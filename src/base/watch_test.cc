@@ -65,7 +65,7 @@ TEST(Watch, TheDeadlineIsLookedAtBeforeAnybodyIsAsked) {
   Control control = Control::watched_by(count);
   control.deadline = std::chrono::steady_clock::time_point::min();
   Watch watch(control, 5);
-  EXPECT_EQ(watch.begin().text(), Watch::late().text());
+  EXPECT_STREQ(watch.begin().text(), Watch::late().text());
   EXPECT_EQ(asked, 0);
 }
 
