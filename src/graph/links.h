@@ -104,7 +104,7 @@ class Links {
     if (M_ > 8) __builtin_prefetch(list + 64);
   }
 
-  // In-links on the upper levels of a node that has some. Written under the writer lock.
+  // In-links on the upper levels of a node that has some. Under the link lock.
   std::uint32_t& upper_in_links(Slot slot) const noexcept { return upper_[upper_offsets_[slot]]; }
 
  private:

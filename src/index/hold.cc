@@ -13,7 +13,7 @@
 // What is near changes without a link going away, as others come in between. So whoever is linked
 // has two others looked at, spread evenly over all.
 //
-// Threads: with the link lock or the writer lock. Nothing here allocates. docs/adr/0007.
+// Threads: with the link lock. Nothing here but reserve_rescue() allocates. docs/adr/0007.
 #include <algorithm>
 #include <atomic>
 

@@ -22,7 +22,7 @@ struct SlotState {
   std::atomic<std::uint64_t> born;
   std::atomic<std::uint64_t> died;
   std::atomic<Slot> link;  // live: the version before this one; dead: the next in the writer's list
-  std::uint32_t in_links;  // on layer 0; under the writer lock only
+  std::uint32_t in_links;  // on layer 0; under the link lock
 
   bool visible(std::uint64_t sequence) const noexcept {
     schedule_point("slot: born");

@@ -94,7 +94,7 @@ class Storage {
   StableArray<SlotState> states;
   StableMemory vectors;                      // written before the slot is linked or born
   StableMemory codes;                        // the same
-  StableArray<std::uint8_t> flags;           // SlotFlags; writer only
+  StableArray<std::uint8_t> flags;           // SlotFlags; link lock
   StableArray<Slot> layer0;                  // Links
   StableArray<std::uint32_t> upper_offsets;  // constant once the slot is usable
   StableArray<Slot> upper;                   // Links
