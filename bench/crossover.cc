@@ -8,10 +8,9 @@
 //   rebuild     a new index of all n + batch, on all of them
 //   default     one call as a user writes it who says nothing of threads (Skerry)
 //
-// A small batch goes on top of what the ones before have left, so n is a little more by then; one
-// of more than a twentieth of n gets an index of its own, and so does its rebuild. That of a small
-// batch is the build of n, in proportion. Short times are medians of many batches, one behind the
-// other.
+// A batch of more than a twentieth of n gets an index of its own in each way, and so does its
+// rebuild. Smaller ones go on top of each other, and n is a little more by then: the ways take
+// turns, and what is told of each is the median. Their rebuild is the build of n, in proportion.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,12 +36,17 @@
 namespace skerry::bench {
 namespace {
 
-constexpr std::size_t kSmallPart = 20;     // a batch of less than n / 20 leaves n as it is
-constexpr std::size_t kVectorsAWay = 300;  // so many at least, in batches that are measured
+constexpr std::size_t kSmallPart = 20;     // a batch of n / 20 at most leaves n as it is
+constexpr std::size_t kVectorsAWay = 300;  // that small batches add in each way, if not n / 50
+constexpr std::size_t kMostPart = 50;
 constexpr const char* kInserts[] = {"one_by_one", "batch", "default"};
 
-std::size_t repeats_of(std::size_t batch) noexcept {
-  return std::max<std::size_t>(1, kVectorsAWay / batch);
+bool is_small(std::size_t batch, std::size_t n) noexcept {
+  return batch * kSmallPart <= n;
+}
+std::size_t turns_of(std::size_t batch, std::size_t n) noexcept {
+  if (!is_small(batch, n)) return 1;
+  return std::max<std::size_t>(1, std::min(kVectorsAWay, n / kMostPart) / batch);
 }
 
 // One library at one size.
@@ -56,26 +60,35 @@ class AtSize {
     const Cost built = build(n_);
     const double build_recall = recall();
     for (const std::size_t batch : settings_.batches) {
-      const bool is_small = batch * kSmallPart <= n_;
       std::vector<Outcome> outcomes;
       for (const char* way : kInserts) {
         const bool is_default = way == std::string_view("default");
         if (is_default && !kind_.index_options) continue;
-        if (!is_small) build(n_);
         const unsigned threads = way == std::string_view("batch") ? settings_.graph.threads
                                  : is_default                     ? BatchOptions().threads
                                                                   : 1;
-        const Cost cost = insert(batch, way == std::string_view("one_by_one"), threads);
-        outcomes.push_back({way, threads, cost, recall()});
+        outcomes.push_back({way, threads, {}, {}, 0});
       }
-      const double part = static_cast<double>(n_ + batch) / static_cast<double>(n_);
-      if (is_small) {
-        const Cost more{built.wall_s * part, built.cpu_s * part};
-        outcomes.push_back({"rebuild", settings_.graph.threads, more, build_recall});
+      Outcome rebuild{"rebuild", settings_.graph.threads, {}, {}, 0};
+      if (is_small(batch, n_)) {
+        for (std::size_t turn = 0; turn < turns_of(batch, n_); ++turn) {
+          for (Outcome& outcome : outcomes) insert(batch, outcome);
+        }
+        const double after = recall();
+        for (Outcome& outcome : outcomes) outcome.recall = after;
+        const double part = static_cast<double>(n_ + batch) / static_cast<double>(n_);
+        rebuild.take({built.wall_s * part, built.cpu_s * part});
+        rebuild.recall = build_recall;
       } else {
-        const Cost cost = build(n_ + batch);
-        outcomes.push_back({"rebuild", settings_.graph.threads, cost, recall()});
+        for (Outcome& outcome : outcomes) {
+          build(n_);
+          insert(batch, outcome);
+          outcome.recall = recall();
+        }
+        rebuild.take(build(n_ + batch));
+        rebuild.recall = recall();
       }
+      outcomes.push_back(std::move(rebuild));
       tell(batch, outcomes);
     }
   }
@@ -88,8 +101,15 @@ class AtSize {
   struct Outcome {
     std::string way;
     unsigned threads;
-    Cost cost;
+    std::vector<double> wall_s, cpu_s;
     double recall;
+
+    void take(const Cost& cost) {
+      wall_s.push_back(cost.wall_s);
+      cpu_s.push_back(cost.cpu_s);
+    }
+    double wall() const { return median(wall_s); }
+    double cpu() const { return median(cpu_s); }
   };
 
   // A new index of the first `rows`.
@@ -105,21 +125,16 @@ class AtSize {
     return {watch.wall(), watch.cpu()};
   }
 
-  Cost insert(std::size_t batch, bool one_by_one, unsigned threads) {
-    std::vector<double> wall_s, cpu_s;
-    for (std::size_t i = 0; i < repeats_of(batch); ++i) {
-      check_stop();
-      const Stopwatch watch;
-      if (one_by_one) {
-        for (std::size_t row = 0; row < batch; ++row) peer_->add(rows_ + row, 1, 1);
-      } else {
-        peer_->add(rows_, batch, threads);
-      }
-      wall_s.push_back(watch.wall());
-      cpu_s.push_back(watch.cpu());
-      rows_ += batch;
+  void insert(std::size_t batch, Outcome& outcome) {
+    check_stop();
+    const Stopwatch watch;
+    if (outcome.way == kInserts[0]) {
+      for (std::size_t row = 0; row < batch; ++row) peer_->add(rows_ + row, 1, 1);
+    } else {
+      peer_->add(rows_, batch, outcome.threads);
     }
-    return {median(std::move(wall_s)), median(std::move(cpu_s))};
+    outcome.take({watch.wall(), watch.cpu()});
+    rows_ += batch;
   }
 
   double recall() {
@@ -146,25 +161,25 @@ class AtSize {
       line["way"] = outcome.way;
       line["threads"] = outcome.threads;
       const auto vectors = static_cast<double>(batch);
-      line["seconds"] = rounded(outcome.cost.wall_s, 6);
-      line["us_per_vector"] = rounded(outcome.cost.wall_s * 1e6 / vectors, 2);
-      line["cpu_us_per_vector"] = rounded(outcome.cost.cpu_s * 1e6 / vectors, 2);
+      line["seconds"] = rounded(outcome.wall(), 6);
+      line["us_per_vector"] = rounded(outcome.wall() * 1e6 / vectors, 2);
+      line["cpu_us_per_vector"] = rounded(outcome.cpu() * 1e6 / vectors, 2);
       line["k"] = settings_.k;
       line["ef"] = settings_.ef.front();
       line[fmt::format("recall_at_{}", settings_.k)] = rounded(outcome.recall, 5);
       lines_.write(std::move(line));
       if (outcome.way == "default") {
         usual = &outcome;
-      } else if (best == nullptr || outcome.cost.wall_s < best->cost.wall_s) {
+      } else if (best == nullptr || outcome.wall() < best->wall()) {
         best = &outcome;
       }
     }
     Line line = head("crossover_summary");
     line["best"] = best->way;
-    line["best_s"] = rounded(best->cost.wall_s, 6);
+    line["best_s"] = rounded(best->wall(), 6);
     if (usual != nullptr) {
-      line["default_s"] = rounded(usual->cost.wall_s, 6);
-      line["default_over_best"] = rounded(usual->cost.wall_s / best->cost.wall_s, 3);
+      line["default_s"] = rounded(usual->wall(), 6);
+      line["default_over_best"] = rounded(usual->wall() / best->wall(), 3);
     }
     lines_.write(std::move(line));
   }
@@ -186,8 +201,8 @@ std::size_t rows_needed(const Settings& settings) {
     std::size_t small = 0;
     std::size_t large = 0;
     for (const std::size_t batch : settings.batches) {
-      const std::size_t all = batch * repeats_of(batch);
-      if (batch * kSmallPart <= n) {
+      const std::size_t all = batch * turns_of(batch, n);
+      if (is_small(batch, n)) {
         small += all * std::size(kInserts);
       } else {
         large = std::max(large, all);

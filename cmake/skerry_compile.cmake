@@ -1,6 +1,6 @@
 # skerry_compile.cmake - which warnings, sanitizers and counters is everything compiled with?
 
-# Sanitizers, coverage and fuzzing change the whole program, so they are set for every target.
+# Sanitizers and coverage change the whole program, so they are set for every target.
 if(SKERRY_SANITIZE)
   list(JOIN SKERRY_SANITIZE "," sanitizers)
   add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -12,12 +12,15 @@ if(SKERRY_COVERAGE)
   add_link_options(--coverage)
 endif()
 
-if(SKERRY_BUILD_FUZZ)
-  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    message(FATAL_ERROR "SKERRY_BUILD_FUZZ needs clang (libFuzzer); this is ${CMAKE_CXX_COMPILER_ID}")
+# skerry_fuzzed(target): libFuzzer sees which ways its inputs take through the target.
+function(skerry_fuzzed target)
+  if(SKERRY_BUILD_FUZZ)
+    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+      message(FATAL_ERROR "SKERRY_BUILD_FUZZ needs clang (libFuzzer); this is ${CMAKE_CXX_COMPILER_ID}")
+    endif()
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
   endif()
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
+endfunction()
 
 function(skerry_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic $<$<BOOL:${SKERRY_WERROR}>:-Werror>)

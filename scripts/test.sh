@@ -22,9 +22,7 @@ cd "$root"
 passed=0
 ran=""
 arm64_log=$(mktemp)
-fuzz_log=$(mktemp)
-fuzz=
-trap 'rm -f "$arm64_log" "$fuzz_log"; [ -z "$fuzz" ] || kill -- "-$fuzz" 2>/dev/null' EXIT
+trap 'rm -f "$arm64_log"' EXIT
 # count_tests PRESET [ctest's options]: runs ctest and adds its count to the last line.
 count_tests() {
   local preset=$1 log count
@@ -84,13 +82,6 @@ if [ -z "$quick" ]; then
   say "tortures, short"
   tortures crash model damage power fault contended_builds schedules
 
-  # Half a minute for each target, beside what follows and behind it.
-  need_for clang
-  set -m
-  nice -n 19 tests/long/fuzz.sh --short >"$fuzz_log" 2>&1 &
-  fuzz=$!
-  set +m
-
   scripts/test-consumers.sh
 
   scripts/test-arm64.sh | tee "$arm64_log"
@@ -99,6 +90,8 @@ if [ -z "$quick" ]; then
   passed=$((passed + count))
   ran+=", arm64 $count"
 
+  # With them, a few thousand inputs for each fuzz target.
+  need_for clang
   use_sanitizer asan-ubsan
   build_preset asan-ubsan
   count_tests asan-ubsan
@@ -115,11 +108,6 @@ if [ -z "$quick" ]; then
   under=()
   say "all calls in all threads, short"
   tortures concurrency
-
-  say "waiting for the fuzzers"
-  wait "$fuzz" || { cat "$fuzz_log" && fail "a fuzzer found something"; }
-  fuzz=
-  tail -n 1 "$fuzz_log"
 fi
 
 echo "100% tests passed, 0 tests failed out of $passed ($ran)"

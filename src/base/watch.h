@@ -21,6 +21,17 @@
 
 namespace skerry {
 
+inline bool is_late(const Control& control) noexcept {
+  return control.deadline != kNoDeadline && std::chrono::steady_clock::now() >= control.deadline;
+}
+
+// For a search: when its time is over it returns what it has, and only the caller's function stops
+// it.
+inline Control without_deadline(Control control) noexcept {
+  control.deadline = kNoDeadline;
+  return control;
+}
+
 class Watch {
  public:
   // `total` 0: not known. Nobody watches when the control is none.
@@ -74,7 +85,7 @@ class Watch {
 
   Status look() noexcept {
     if (!stopped_.ok()) return stopped_;
-    if (control_.deadline != kNoDeadline && std::chrono::steady_clock::now() >= control_.deadline) {
+    if (is_late(control_)) {
       stopped_ = late();
     } else if (control_.progress != nullptr &&
                !control_.progress(control_.context, done_, total_)) {

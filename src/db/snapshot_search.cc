@@ -109,16 +109,10 @@ Result<SearchResult> SnapshotState::scan(VectorView query, std::span<Hit> hits,
   const bool except =
       filter.kind() == Filter::Kind::except || filter.kind() == Filter::Kind::except_names;
   const std::uint64_t limit = only ? listed.size() : size_;
-  Control asked = options.control;  // the deadline ends the scan, and what was found is good
-  asked.deadline = kNoDeadline;
-  Watch watch(asked, limit);
-  const auto is_late = [&] {
-    return options.control.deadline != kNoDeadline &&
-           std::chrono::steady_clock::now() >= options.control.deadline;
-  };
+  Watch watch(without_deadline(options.control), limit);
   for (std::uint64_t at = 0; at < limit && !scan.is_exhausted();) {
     if (Status wanted = watch.at(at); !wanted.ok()) return wanted;
-    if (is_late()) {
+    if (is_late(options.control)) {
       scan.give_up();
       break;
     }

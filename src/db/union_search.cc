@@ -79,10 +79,7 @@ Result<SearchResult> DatabaseState::merge_searches(std::span<const Collection> c
   const std::size_t k = hits.size();
   if (found.size() < k) found.resize(k);
   if (merged.size() < k) merged.resize(k);
-  // A search whose time is over returns what it has; only the caller's function stops all.
-  Control asked = options.control;
-  asked.deadline = kNoDeadline;
-  Watch watch(asked, collections.size());
+  Watch watch(without_deadline(options.control), collections.size());
   SearchResult all;
   all.exact = true;
   std::size_t count = 0;

@@ -7,7 +7,6 @@
 // Threads: one. Lives as long as a search with all its attempts.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 
 #include "base/watch.h"
@@ -35,8 +34,7 @@ class Patience {
 
   bool look() noexcept {
     if (is_over()) return true;
-    is_late_ =
-        control_.deadline != kNoDeadline && std::chrono::steady_clock::now() >= control_.deadline;
+    is_late_ = is_late(control_);
     if (!is_late_ && control_.progress != nullptr && spent_ >= next_call_) {
       is_cancelled_ = !control_.progress(control_.context, spent_, 0);
       next_call_ = spent_ + kBetweenCalls;

@@ -4,7 +4,7 @@
 #
 #   tests/long/fuzz.sh [--short] [--seconds N] [TARGET...]    --short: half a minute each
 #
-# What it finds is kept in build/fuzz/found: TARGET_fuzz FILE repeats it.
+# What it finds is kept in build/asan-ubsan/found: TARGET_fuzz FILE repeats it.
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
 
@@ -23,7 +23,7 @@ if [ ${#targets[@]} = 0 ]; then targets=(image store formats text); fi
 need_for build
 need_for clang
 need_for doors
-build_preset fuzz "${targets[@]/%/_fuzz}"
+build_preset asan-ubsan "${targets[@]/%/_fuzz}"
 
 began=$SECONDS
 seed=$((RANDOM * 32768 + RANDOM + 1))
@@ -33,10 +33,10 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for target in "${targets[@]}"; do
   if [ -t 2 ]; then say "fuzzing $target for $seconds s"; fi
-  fresh=$root/build/fuzz/corpus/$target
-  found=$root/build/fuzz/found/
+  fresh=$root/build/asan-ubsan/corpus/$target
+  found=$root/build/asan-ubsan/found/
   mkdir -p "$fresh" "$found"
-  if ! "$root/build/fuzz/tests/fuzz/${target}_fuzz" -max_total_time="$seconds" -seed="$seed" \
+  if ! "$root/build/asan-ubsan/tests/fuzz/${target}_fuzz" -max_total_time="$seconds" -seed="$seed" \
     -timeout=20 -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$found$target-" "$fresh" "$root/tests/fuzz/corpus/$target" >"$log" 2>&1; then
     failures=$((failures + 1))
