@@ -202,6 +202,48 @@ TEST_P(SearchContract, ABudgetEndsTheSearchAndTheResultSaysSo) {
   EXPECT_EQ(rich->count, 10u);
 }
 
+TEST_P(SearchContract, ASearchTellsWhatItCost) {
+  fill(800);
+  std::vector<Hit> hits(10);
+  const auto walk = subject_->search(query(), hits);
+  ASSERT_OK(walk);
+  const bool has_codes = GetParam().graph && GetParam().codes == Codes::sq8;
+  EXPECT_EQ(walk->hops > 0, GetParam().graph);
+  EXPECT_LT(walk->hops, walk->visited);
+  EXPECT_EQ(walk->reranked, has_codes ? 25u : 0u);  // k, half as many again, and ten
+  constexpr std::size_t kVector = kDimension * sizeof(float);
+  const std::size_t code = has_codes ? kDimension : kVector;
+  const std::uint64_t least =
+      walk->hops * 4 + (walk->visited - walk->reranked) * code + walk->reranked * kVector;
+  EXPECT_GE(walk->bytes, least);
+  EXPECT_LE(walk->bytes, walk->hops * 64 * 4 + walk->visited * 64);
+
+  const auto scan = subject_->search(query(), hits, {.exact = true});
+  ASSERT_OK(scan);
+  EXPECT_EQ(scan->visited, 800u);
+  EXPECT_EQ(scan->hops, 0u);
+  EXPECT_EQ(scan->reranked, 0u);
+  EXPECT_GE(scan->bytes, 800 * kVector);
+
+  std::vector<Hit> all(3 * hits.size());
+  std::vector<std::uint32_t> counts(3);
+  SearchResult sum;
+  for (std::size_t row = 0; row < 3; ++row) {
+    const auto one = subject_->search(table_.row(row), hits);
+    ASSERT_OK(one);
+    sum.visited += one->visited;
+    sum.hops += one->hops;
+    sum.reranked += one->reranked;
+    sum.bytes += one->bytes;
+  }
+  const auto batch = subject_->search_batch(table_.matrix(0, 3), all, counts, {.threads = 2});
+  ASSERT_OK(batch);
+  EXPECT_EQ(batch->visited, sum.visited);
+  EXPECT_EQ(batch->hops, sum.hops);
+  EXPECT_EQ(batch->reranked, sum.reranked);
+  EXPECT_EQ(batch->bytes, sum.bytes);
+}
+
 TEST_P(SearchContract, BatchSearchEqualsSingleSearches) {
   fill(300);
   constexpr std::size_t kQueries = 70;

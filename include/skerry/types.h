@@ -333,10 +333,15 @@ struct NamedUnionHit {
 
 // What a search found. The hits are in the caller's buffer: nearest first, ties by key ascending.
 struct SearchResult {
-  std::uint32_t count = 0;    // hits written, at most the size of the buffer
-  bool exact = false;         // true: every live key was considered, recall is 1 by construction
-  bool exhausted = false;     // true: the caller's budget or deadline ended the search early
-  std::uint64_t visited = 0;  // codes and vectors scored
+  std::uint32_t count = 0;  // hits written, at most the size of the buffer
+  bool exact = false;       // true: every live key was considered, recall is 1 by construction
+  bool exhausted = false;   // true: the caller's budget or deadline ended the search early
+  // What it cost; of a batch or a union, all of its searches together.
+  std::uint64_t visited = 0;   // distances computed, on codes and on vectors
+  std::uint64_t hops = 0;      // nodes whose neighbours were looked at; 0 in a scan
+  std::uint64_t reranked = 0;  // of `visited`: exact ones, of vectors that codes had chosen
+  std::uint64_t bytes = 0;     // rows of links, codes and vectors that were read for these, padding
+                               // included
 };
 
 }  // namespace skerry

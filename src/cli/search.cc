@@ -47,7 +47,7 @@ struct Search {
   std::uint64_t first_key = 0;
 
   CollectionOptions collection_options;
-  std::uint64_t visited = 0;
+  SearchResult cost;  // of all queries: what they visited, and the rest of it
   double seconds = 0;
 
   void run() {
@@ -188,12 +188,16 @@ struct Search {
         wanted == 0 ? 1.0
                     : static_cast<double>(std::min(right, wanted)) / static_cast<double>(wanted);
     const double qps = seconds > 0 ? static_cast<double>(queries) / seconds : 0;
+    const auto each = [&](std::uint64_t all) { return queries == 0 ? 0 : all / queries; };
     if (json_wanted()) {
       return print_json({{"queries", queries},
                          {"k", k},
                          {"recall", recall},
                          {"qps", qps},
-                         {"visited", queries == 0 ? 0 : visited / queries}});
+                         {"visited", each(cost.visited)},
+                         {"hops", each(cost.hops)},
+                         {"reranked", each(cost.reranked)},
+                         {"bytes", each(cost.bytes)}});
     }
     print_pairs({{"queries", with_commas(queries)},
                  {fmt::format("recall@{}", k), fmt::format("{:.4f}", recall)},
@@ -220,7 +224,10 @@ struct Search {
       const auto result =
           take(collection.search_batch(queries, hits, counts, options), place.collection);
       seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      visited += result.visited;
+      cost.visited += result.visited;
+      cost.hops += result.hops;
+      cost.reranked += result.reranked;
+      cost.bytes += result.bytes;
       for (std::size_t i = 0; i < batch.rows; ++i) {
         for (std::size_t j = 0; j < counts[i]; ++j) {
           const auto& hit = hits[i * count + j];

@@ -9,6 +9,7 @@
 #include "base/watch.h"
 #include "db/database_state.h"
 #include "db/kinds.h"
+#include "index/effort.h"
 
 namespace skerry {
 namespace {
@@ -102,9 +103,7 @@ Result<SearchResult> DatabaseState::merge_searches(std::span<const Collection> c
     const Result<SearchResult> result =
         collections[i].state_->search(query, std::span<One>(found.data(), k), each);
     if (!result.ok()) return result.error();
-    all.visited += result->visited;
-    all.exact = all.exact && result->exact;
-    all.exhausted = all.exhausted || result->exhausted;
+    add_search(all, *result);
 
     std::size_t mine = 0;
     std::size_t its = 0;

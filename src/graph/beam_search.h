@@ -31,11 +31,17 @@ struct BeamScratch {
   Buffer<Slot> slots;       // neighbours that were not met yet
   Buffer<Slot> list;        // one list
   Buffer<float> distances;  // of `slots`
+  std::uint64_t hops = 0;   // lists read, and their bytes, since they were set to 0
+  std::uint64_t link_bytes = 0;
 
   Status reserve(std::uint32_t degree0) {
     if (Status status = slots.reserve(2 * degree0); !status.ok()) return status;
     if (Status status = list.reserve(degree0); !status.ok()) return status;
     return distances.reserve(2 * degree0);
+  }
+  void count_hop(std::size_t bytes) noexcept {
+    ++hops;
+    link_bytes += bytes;
   }
 };
 
@@ -53,6 +59,7 @@ inline Place descend(const Links& links, const Scorer& scorer, std::uint32_t lev
                      std::uint64_t& scored) {
   while (scored < budget) {
     std::size_t count = links.read(place.slot, level, scratch.list.data());
+    scratch.count_hop(links.bytes(level));
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; ++i) {
       if (scratch.list[i] < slot_limit) scratch.slots[kept++] = scratch.list[i];
@@ -77,6 +84,7 @@ inline Place descend(const Links& links, const Scorer& scorer, std::uint32_t lev
 inline std::size_t gather(const Links& links, std::uint32_t level, Slot node, std::size_t count,
                           BeamScratch& scratch) {
   const std::size_t found = links.read(node, level, scratch.list.data());
+  scratch.count_hop(links.bytes(level));
   for (std::size_t i = 0; i < found; ++i) {
     const Slot slot = scratch.list[i];
     scratch.slots[count] = slot;

@@ -60,6 +60,8 @@ class Links {
 
   std::uint32_t degree(std::uint32_t level) const noexcept { return level == 0 ? 2 * M_ : M_; }
 
+  std::size_t bytes(std::uint32_t level) const noexcept { return degree(level) * sizeof(Slot); }
+
   // Words of the upper block of a node with that many levels above 0.
   static std::size_t upper_words(std::uint32_t levels, std::uint32_t M) noexcept {
     return levels == 0 ? 0 : 1 + std::size_t{levels} * M;

@@ -93,6 +93,7 @@ class RowScan {
     result.exhausted = block_.exhausted() || is_given_up_;
     result.exact = !result.exhausted;
     result.visited = block_.scored();
+    result.bytes = result.visited * exact_.stride();
     return result;
   }
 

@@ -21,9 +21,11 @@
 #include <thread>
 
 #include "base/epoch.h"
+#include "base/schedule.h"
 #include "base/workers.h"
 #include "index/batch_control.h"
 #include "index/block_scorer.h"
+#include "index/effort.h"
 #include "index/engine.h"
 #include "index/patience.h"
 #include "index/top_hits.h"
@@ -207,6 +209,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       result.exhausted = block.exhausted() || patience.is_over();
       result.exact = !result.exhausted;
       result.visited = block.scored();
+      result.bytes = result.visited * exact_.stride();
       return result;
     }
     mark_listed([](Slot) {});
@@ -256,6 +259,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     result.exhausted = block.exhausted() || patience.is_over();
     result.exact = !result.exhausted;
     result.visited += block.scored();
+    result.bytes += block.scored() * exact_.stride();
   };
 
   // flat_below 0 asks for the graph always; but a walk that would meet everybody is a scan.
@@ -275,6 +279,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   Place place{static_cast<Slot>(entry), 0};
   scorer(&place.slot, 1, &place.distance);
   std::uint64_t scored = 1;
+  searcher.beam.hops = searcher.beam.link_bytes = 0;
   for (auto level = static_cast<std::uint32_t>(entry >> 32); level > 0; --level) {
     place = descend(links, scorer, level, place, used, budget, searcher.beam, scored);
   }
@@ -367,6 +372,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       if (sq8_) {
         exact(searcher.block.data(), block, searcher.block_distances.data());
         scored += block;
+        result.reranked += block;
       }
       for (std::size_t i = 0; i < block; ++i) {
         const float distance = searcher.block_distances[i];
@@ -400,6 +406,9 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   }
   if (patience.is_cancelled()) return Watch::asked();
   result.visited += scored;
+  result.hops = searcher.beam.hops;
+  result.bytes += searcher.beam.link_bytes + result.reranked * exact_.stride() +
+                  (scored - result.reranked) * scorer.rows.stride;
   top.finish();
   result.count = static_cast<std::uint32_t>(top.count());
   return result;
@@ -428,10 +437,9 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
     }
   }
   std::atomic<std::size_t> next{0};
-  std::atomic<std::uint64_t> visited{0};
-  std::atomic<std::uint64_t> found{0};
-  std::atomic<bool> all_exact{true};
-  std::atomic<bool> exhausted{false};
+  SearchResult all;
+  all.exact = true;
+  Mutex merging;
   std::atomic<bool> failed{false};
   std::atomic<bool> unread{false};
   BatchControl control(options.control, rows);
@@ -439,9 +447,11 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
     SearcherLease lease(searchers_);
     SearchOptions each = options;
     each.control = control.of_this_thread();
+    SearchResult mine;
+    mine.exact = true;
     for (;;) {
       const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= rows) return;
+      if (i >= rows) break;
       counts[i] = 0;
       if (lease.get() == nullptr) {
         failed.store(true, std::memory_order_relaxed);
@@ -456,11 +466,12 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
       }
       control.count();
       counts[i] = result->count;
-      found.fetch_add(result->count, std::memory_order_relaxed);
-      visited.fetch_add(result->visited, std::memory_order_relaxed);
-      if (!result->exact) all_exact.store(false, std::memory_order_relaxed);
-      if (result->exhausted) exhausted.store(true, std::memory_order_relaxed);
+      mine.count += result->count;
+      add_search(mine, *result);
     }
+    const std::lock_guard lock(merging);
+    all.count += mine.count;
+    add_search(all, mine);
   });
   if (unread.load(std::memory_order_relaxed)) return rows_failed();
   // The queries were checked before: memory is all that can have been missing.
@@ -468,12 +479,7 @@ Result<SearchResult> Engine::search_batch(MatrixView queries, std::span<Hit> hit
     return Status(Code::out_of_memory, "no memory for a search's scratch");
   }
   if (Status status = control.finish(); !status.ok()) return status;
-  SearchResult result;
-  result.count = static_cast<std::uint32_t>(found.load(std::memory_order_relaxed));
-  result.visited = visited.load(std::memory_order_relaxed);
-  result.exact = all_exact.load(std::memory_order_relaxed);
-  result.exhausted = exhausted.load(std::memory_order_relaxed);
-  return result;
+  return all;
 }
 
 }  // namespace skerry
