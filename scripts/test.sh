@@ -90,7 +90,7 @@ if [ -z "$quick" ]; then
   passed=$((passed + count))
   ran+=", arm64 $count"
 
-  # With them, a few thousand inputs for each fuzz target.
+  # With them, two thousand inputs for each fuzz target.
   need_for clang
   use_sanitizer asan-ubsan
   build_preset asan-ubsan

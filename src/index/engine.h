@@ -357,6 +357,7 @@ class Engine {
                         ListScratch& lists) noexcept;
   void rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept;
   bool has_left(Slot slot) const noexcept;
+  bool is_looked_for(Slot slot) const noexcept;
   bool is_erased(Slot slot) const noexcept;
   void flag(Slot slot, std::uint8_t flags) noexcept;
   void count_link(Slot to, std::uint32_t level) noexcept;

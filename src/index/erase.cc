@@ -70,8 +70,11 @@ void Engine::erase_from_graph(Slot slot) noexcept {
   Slot released[2 * 256];
   const std::size_t count = links.read(slot, 0, released);
   repair_around(slot);
-  // The dead hold nobody.
-  for (std::size_t i = 0; i < count; ++i) hold(released[i]);
+  // The dead hold nobody, and nobody is near to them.
+  for (std::size_t i = 0; i < count; ++i) {
+    hold(released[i]);
+    watch(released[i]);
+  }
   patrol(slot);
   displaced_.settle();
 }

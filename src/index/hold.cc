@@ -6,9 +6,9 @@
 //   held   an elder live node links to it on layer 0, where the entry point is the elder of all and
 //          of two others the one that was born first. Elders cannot hang on each other in a circle,
 //          so by induction whoever is held is reached from the entry point: it is possible.
-//   near   two of the nodes that a short walk to it ends with link to it, if it has few in-links:
-//          then a search for it, which ends there too, finds it. One link would be enough, were it
-//          not that its owner may be lost to the same walk later.
+//   near   three of the nodes that a short walk to it ends with link to it, if it has few in-links:
+//          then a search for it, which ends there too, finds it. Fewer would be enough, were it
+//          not that their owners may be lost to the same walk later.
 //
 // What is near changes without a link going away, as others come in between. So whoever is linked
 // has two others looked at, spread evenly over all.
@@ -26,9 +26,9 @@ namespace {
 constexpr std::size_t kRescueBreadth = 32;  // of the walk that looks for somebody to hold a node
 constexpr std::size_t kRescueQueue = 8192;  // nodes asked at most
 constexpr std::uint32_t kSpared = 2;        // in-links of whom nobody near gives up at first
-constexpr std::uint32_t kFewInLinks = 6;    // who has more is found
+constexpr std::uint32_t kFewInLinks = 8;    // who has more is found
 constexpr std::size_t kNear = 20;           // nodes that the short walk ends with
-constexpr std::size_t kNearLinks = 2;
+constexpr std::size_t kNearLinks = 3;
 
 }  // namespace
 
@@ -78,7 +78,7 @@ bool Engine::links_to(Slot from, Slot to) const noexcept {
 
 void Engine::hold(Slot slot) noexcept {
   const Storage& storage = writable();
-  if (storage.states[slot].is_dead() || (storage.flags[slot] & kLinked) == 0 ||
+  if (!is_looked_for(slot) ||
       static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot ||
       is_held(slot, kNoSlot)) {
     return;
@@ -113,14 +113,12 @@ void Engine::walk_to(Slot slot, std::size_t ef) noexcept {
   beam_search(links, scorer, 0, place, ~std::uint64_t{0}, beam);
 }
 
-// Gives a live node with few in-links its two near ones.
+// Gives a live node with few in-links its three near ones.
 void Engine::watch(Slot slot) noexcept {
   const Storage& storage = writable();
   const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
-  // Linked first: whoever is not may be in the making, which is not under our lock.
-  if ((storage.flags[slot] & kLinked) == 0 || storage.states[slot].is_dead() ||
-      storage.states[slot].in_links > kFewInLinks || entry == Storage::kNoEntry ||
-      static_cast<Slot>(entry) == slot) {
+  if (!is_looked_for(slot) || storage.states[slot].in_links > kFewInLinks ||
+      entry == Storage::kNoEntry || static_cast<Slot>(entry) == slot) {
     return;
   }
   walk_to(slot, kNear);

@@ -331,7 +331,7 @@ void Engine::add_reverse_link(Slot from, std::uint32_t level, const Plan& plan,
 }
 
 // Replaces a list and keeps the counts of in-links. Who lost a link is held by somebody else
-// afterwards if alive, and let go if dead and that was the last.
+// afterwards if searches may look for him, and let go if dead and that was the last.
 void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept {
   Storage& storage = writable();
   const Links links = storage.links();
@@ -343,7 +343,6 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
   for (const Slot neighbour : now) count_link(neighbour, level);
   for (std::size_t i = 0; i < count; ++i) {
     let_go(before[i], level);
-    if (storage.states[before[i]].is_dead()) continue;
     if (level == 0 && std::find(now.begin(), now.end(), before[i]) == now.end()) {
       if (is_elder(slot, before[i])) hold(before[i]);
       watch(before[i]);
@@ -355,7 +354,14 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
 // those who look for him still find him by his links (departures.h).
 bool Engine::has_left(Slot slot) const noexcept {
   const std::uint64_t died = writable().states[slot].died.load(std::memory_order_relaxed);
-  return died != 0 && died <= visible_.load(std::memory_order_relaxed);
+  return died != 0 && died <= visible_.load(std::memory_order_acquire);
+}
+
+// In the graph, and may a search that begins now ask for it? That goes for who is about to be
+// replaced or removed too, until that is shown. Linked first: whoever is not may be in the making,
+// which is not under the link lock.
+bool Engine::is_looked_for(Slot slot) const noexcept {
+  return writable().flags[slot] == kLinked && !has_left(slot);
 }
 
 // May no link be made to it any more? Who died and was not erased yet is still linked and nothing
