@@ -47,6 +47,7 @@ std::vector<Subject> subjects(const Kernels& kernels) {
     }
   }
   all.push_back({"sq8", kernels.sq8, Scalar::i8, Scalar::u8});
+  all.push_back({"rot4", kernels.rot4, Scalar::i8, Scalar::u8});
   all.push_back({"b1_hamming", kernels.hamming, Scalar::b1, Scalar::b1});
   all.push_back({"b1_jaccard", kernels.jaccard, Scalar::b1, Scalar::b1});
   return all;

@@ -230,7 +230,7 @@ TEST_P(IndexTest, FilterFillsKWheneverKMatch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Codes, IndexTest, ::testing::Values(Codes::exact, Codes::sq8),
+INSTANTIATE_TEST_SUITE_P(Codes, IndexTest, ::testing::Values(Codes::exact, Codes::sq8, Codes::rot4),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
