@@ -171,7 +171,11 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
 
   // -- what each way would cost -----------------------------------------------------------------
   const std::size_t k = hits.size();
-  std::size_t ef = std::max<std::size_t>(options.ef == 0 ? options_.ef : options.ef, k);
+  // Codes too coarse to choose links by do not know who is the k-th either: half as many more are
+  // kept to choose from.
+  const bool coarse = codes_ && !codes_->choose_links();
+  std::size_t ef =
+      std::max<std::size_t>(options.ef == 0 ? options_.ef : options.ef, coarse ? k + k / 2 : k);
   const double distance_cost = cost_of_distance(exact_.stride());
   const double code_cost = cost_of_distance(codes_ ? codes_->stride() : exact_.stride());
   const double n = static_cast<double>(std::max<std::uint64_t>(live, 1));
