@@ -86,7 +86,7 @@ void add_index(CLI::App& app, Settings& settings, bool foreign) {
                  "How Skerry keeps vectors: f32,f16,bf16,i8,u8")
       ->delimiter(',')
       ->capture_default_str();
-  app.add_option("--codes", settings.choice.codes, "What Skerry walks over: exact,sq8")
+  app.add_option("--codes", settings.choice.codes, "What Skerry walks over: exact,sq8,rot4")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--flat-below", settings.choice.flat_below,

@@ -31,6 +31,7 @@ struct Subject {
   BatchKernel kernel;
   Scalar query;
   Scalar row;
+  std::size_t in_a_byte = 1;  // components of a row, where that is more than one
 };
 
 std::vector<Subject> subjects(const Kernels& kernels) {
@@ -47,6 +48,7 @@ std::vector<Subject> subjects(const Kernels& kernels) {
     }
   }
   all.push_back({"sq8", kernels.sq8, Scalar::i8, Scalar::u8});
+  all.push_back({"rot4", kernels.rot4, Scalar::i8, Scalar::u8, 2});
   all.push_back({"b1_hamming", kernels.hamming, Scalar::b1, Scalar::b1});
   all.push_back({"b1_jaccard", kernels.jaccard, Scalar::b1, Scalar::b1});
   return all;
@@ -83,7 +85,8 @@ void fill(std::byte* vector, Scalar scalar, std::size_t n, std::mt19937& random)
 
 void score(benchmark::State& state, const Subject& subject, std::size_t n, bool cold) {
   std::mt19937 random(1);
-  const std::size_t tail = (vector_bytes(subject.row, n) + 3) / 4 * 4;
+  const std::size_t components = (n + subject.in_a_byte - 1) / subject.in_a_byte;
+  const std::size_t tail = (vector_bytes(subject.row, components) + 3) / 4 * 4;
   const std::size_t stride = (tail + 16 + 63) / 64 * 64;
   const std::size_t count = cold ? kColdBytes / stride : kBatch;
   std::vector<Line> query_lines(vector_bytes(subject.query, n) / 64 + 1);
@@ -91,7 +94,7 @@ void score(benchmark::State& state, const Subject& subject, std::size_t n, bool 
   fill(query_bytes.data(), subject.query, n, random);
   std::vector<Line> lines(count * stride / 64);
   const std::span<std::byte> bytes = std::as_writable_bytes(std::span(lines));
-  fill(bytes.data(), subject.row, n, random);
+  fill(bytes.data(), subject.row, components, random);
   for (std::size_t r = 0; r < count; ++r) {
     std::memcpy(bytes.data() + r * stride, bytes.data(), tail);
     const float ones[] = {1, 1, 1, 1};

@@ -46,10 +46,10 @@ std::vector<PeerKind> choose_peers(const PeerChoice& choice) {
   std::vector<PeerKind> chosen;
   for (const std::string& scalar : choice.scalars) {
     for (const std::string& codes : choice.codes) {
-      chosen.push_back(
-          skerry_kind(parse("--scalar", scalar,
-                            {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
-                      parse("--codes", codes, {Codes::exact, Codes::sq8}), choice.flat_below));
+      chosen.push_back(skerry_kind(
+          parse("--scalar", scalar,
+                {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
+          parse("--codes", codes, {Codes::exact, Codes::sq8, Codes::rot4}), choice.flat_below));
     }
   }
   for (const std::string& peer : choice.peers) {

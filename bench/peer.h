@@ -96,7 +96,7 @@ class Peer {
 struct PeerKind {
   std::string impl;     // "hnswlib"
   std::string scalar;   // how vectors are kept: "f32", "bf16", "u8"
-  std::string codes;    // what is walked over: "exact", "sq8"
+  std::string codes;    // what is walked over: "exact", "sq8", "rot4"
   std::string note;     // what a reader must know to be fair, or ""
   std::string missing;  // why it is not here, or "" when it is
   std::function<std::unique_ptr<Peer>(const Dataset&, const GraphOptions&)> make;

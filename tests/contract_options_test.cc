@@ -136,6 +136,8 @@ TEST_F(CollectionOptionsContract, OpenOrCreateWithOtherOptionsIsIncompatibleAndN
                       "scalar");
   EXPECT_ERROR_SAYING(with([](auto& o) { o.index.codes = Codes::sq8; }), Code::incompatible,
                       "codes");
+  EXPECT_ERROR_SAYING(with([](auto& o) { o.index.codes = Codes::rot4; }), Code::incompatible,
+                      "codes");
   EXPECT_ERROR_SAYING(with([](auto& o) { o.index.M = 8; }), Code::incompatible, "M");
   EXPECT_ERROR(with([](auto& o) { o.byte_keys = true; }), Code::incompatible);
 }

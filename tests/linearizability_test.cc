@@ -99,6 +99,7 @@ class Linearizability : public ::testing::TestWithParam<Form> {
 INSTANTIATE_TEST_SUITE_P(, Linearizability,
                          ::testing::Values(Form{Where::index, Codes::exact},
                                            Form{Where::index, Codes::sq8},
+                                           Form{Where::index, Codes::rot4},
                                            Form{Where::unsynced_collection, Codes::exact},
                                            Form{Where::durable_collection, Codes::exact}),
                          [](const auto& info) { return name_of(info.param); });

@@ -94,7 +94,7 @@ class ImageTest : public ::testing::TestWithParam<Codes> {
   Table table_ = random_table(random_, Scalar::f32, 200, kDimension);
   std::optional<Index> index_;
 };
-INSTANTIATE_TEST_SUITE_P(, ImageTest, ::testing::Values(Codes::exact, Codes::sq8),
+INSTANTIATE_TEST_SUITE_P(, ImageTest, ::testing::Values(Codes::exact, Codes::sq8, Codes::rot4),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 TEST_P(ImageTest, ALoadedIndexAnswersAsTheSavedOneAndTakesWrites) {

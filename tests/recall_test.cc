@@ -132,7 +132,9 @@ std::vector<Case> all_cases() {
   for (const Set& set : kSets) {
     cases.push_back({set, Codes::exact});
     // Bytes are their own codes.
-    if (set.scalar == Scalar::f32) cases.push_back({set, Codes::sq8});
+    if (set.scalar != Scalar::f32) continue;
+    cases.push_back({set, Codes::sq8});
+    cases.push_back({set, Codes::rot4});
   }
   return cases;
 }

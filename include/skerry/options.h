@@ -72,10 +72,11 @@ struct DatabaseOptions {
 
 // One search. Zeroes mean "the collection's own".
 struct SearchOptions {
-  std::uint32_t ef = 0;  // breadth: more is slower and finds more; raised to k when smaller
+  std::uint32_t ef = 0;  // breadth: more is slower and finds more; raised to k when smaller, and
+                         // with rot4 to k + k / 2, which its codes need to choose k from
   Filter filter = {};
   float max_distance = std::numeric_limits<float>::infinity();  // range search: none farther
-  std::uint64_t budget = 0;   // vectors to score at most; 0: no limit. With sq8 the few that were
+  std::uint64_t budget = 0;   // vectors to score at most; 0: no limit. With codes the few that were
                               // chosen are scored once more, exactly
   bool exact = false;         // scan everything instead of walking the graph
   std::uint32_t threads = 1;  // batch search only; 0: one a core

@@ -46,8 +46,10 @@ enum class Scalar : std::uint8_t { f32 = 0, f16 = 1, bf16 = 2, i8 = 3, u8 = 4, b
 // What a search walks over. Whatever it is, every returned distance is exact.
 enum class Codes : std::uint8_t {
   exact = 0,  // the stored vectors themselves
-  sq8 = 1,    // one byte a component, scaled for each vector; the best are re-ranked exactly.
-              // i8, u8 and b1 vectors are their own codes already and stay as they are.
+  sq8 = 1,    // one byte a component, scaled for each vector
+  rot4 = 2,   // half a byte a component, after a rotation: for floats of many dimensions
+              // With either the best are re-ranked exactly. The metric is l2, ip or cosine. i8, u8
+              // and b1 vectors are their own codes already and stay as they are.
 };
 
 SKERRY_API std::string_view name_of(Metric metric) noexcept;

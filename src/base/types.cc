@@ -49,6 +49,8 @@ std::string_view name_of(Codes codes) noexcept {
       return "exact";
     case Codes::sq8:
       return "sq8";
+    case Codes::rot4:
+      return "rot4";
   }
   return "unknown";
 }

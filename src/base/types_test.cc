@@ -138,6 +138,7 @@ TEST(Names, AreThoseOfTheManual) {
   EXPECT_EQ(name_of(Scalar::b1), "b1");
   EXPECT_EQ(name_of(Codes::exact), "exact");
   EXPECT_EQ(name_of(Codes::sq8), "sq8");
+  EXPECT_EQ(name_of(Codes::rot4), "rot4");
 }
 
 TEST(Names, AValueOutsideTheListIsUnknown) {

@@ -76,8 +76,9 @@ void CreateOptions::add_to(CLI::App& command) {
                       {"b1", Scalar::b1}},
                      "How vectors are kept: f32, f16, bf16, i8, u8 or b1 (default: f32)")
       ->group(group);
-  add_choice<Codes>(command, "--codes", index.codes, {{"exact", Codes::exact}, {"sq8", Codes::sq8}},
-                    "What searches walk over: exact or sq8 (default: exact)")
+  add_choice<Codes>(command, "--codes", index.codes,
+                    {{"exact", Codes::exact}, {"sq8", Codes::sq8}, {"rot4", Codes::rot4}},
+                    "What searches walk over: exact, sq8 or rot4 (default: exact)")
       ->group(group);
   command.add_option("-M,--M", index.M, "Links a node keeps (default: 16)")->group(group);
   command

@@ -488,7 +488,7 @@ TEST(Database, AFlippedBitInAnySectionIsRebuiltOrMendedAndTold) {
     image::Section section;
     const char* text;  // empty: mended
   };
-  for (const Codes codes : {Codes::exact, Codes::sq8}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
     TestFolder folder;
     fill_wide(folder / "db", codes);
     const std::filesystem::path path = image_of(folder / "db");

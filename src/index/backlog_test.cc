@@ -95,7 +95,8 @@ std::vector<Key> every(Key step, Key first, Key limit) {
 }
 
 class BacklogTest : public ::testing::TestWithParam<Codes> {};
-INSTANTIATE_TEST_SUITE_P(Codes, BacklogTest, ::testing::Values(Codes::exact, Codes::sq8));
+INSTANTIATE_TEST_SUITE_P(Codes, BacklogTest,
+                         ::testing::Values(Codes::exact, Codes::sq8, Codes::rot4));
 
 TEST_P(BacklogTest, WhatIsLinkedLaterIsFoundAtOnceAndAtEveryStep) {
   Subject subject(GetParam());

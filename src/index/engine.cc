@@ -22,10 +22,6 @@ void score_nothing(const simd::Query&, const simd::Rows&, const std::uint32_t*, 
   std::fill_n(out, count, std::numeric_limits<float>::infinity());
 }
 
-bool is_byte_like(Scalar scalar) noexcept {
-  return scalar == Scalar::i8 || scalar == Scalar::u8 || scalar == Scalar::b1;
-}
-
 }  // namespace
 
 bool inside_filter() noexcept {
@@ -58,7 +54,7 @@ Status check_options(const IndexOptions& options) noexcept {
   if (options.scalar > Scalar::b1) {
     return bad("scalar: no type has number {b}", static_cast<std::uint64_t>(options.scalar));
   }
-  if (options.codes > Codes::sq8) {
+  if (options.codes > Codes::rot4) {
     return bad("codes: none has number {b}", static_cast<std::uint64_t>(options.codes));
   }
   const bool bits = options.scalar == Scalar::b1;
@@ -75,9 +71,13 @@ Status check_options(const IndexOptions& options) noexcept {
   if (options.metric == Metric::haversine && options.dimension != 2) {
     return bad("dimension: haversine expects 2, given {b}", options.dimension);
   }
-  if (options.codes == Codes::sq8 &&
-      (options.metric == Metric::haversine || options.metric == Metric::custom)) {
-    return bad("codes: sq8 expects metric l2, ip or cosine, given another", 0);
+  if (options.metric == Metric::haversine || options.metric == Metric::custom) {
+    if (options.codes == Codes::sq8) {
+      return bad("codes: sq8 expects metric l2, ip or cosine, given another", 0);
+    }
+    if (options.codes == Codes::rot4) {
+      return bad("codes: rot4 expects metric l2, ip or cosine, given another", 0);
+    }
   }
   if (options.metric == Metric::custom && options.custom.call == nullptr) {
     return bad("custom: metric custom expects a function, given none", 0);
@@ -128,11 +128,8 @@ Status check_vectors(const IndexOptions& index, MatrixView vectors) noexcept {
 Engine::Engine(const IndexOptions& options, KeyOrder order)
     : options_(options),
       order_(order),
-      exact_(options.metric, options.scalar, options.dimension, options.custom) {
-  if (options.codes == Codes::sq8 && !is_byte_like(options.scalar)) {
-    sq8_.emplace(options.metric, options.dimension);
-  }
-}
+      exact_(options.metric, options.scalar, options.dimension, options.custom),
+      codes_(ShortCodes::of(options)) {}
 
 Engine::~Engine() {
   delete storage_.load(std::memory_order_relaxed);
@@ -149,7 +146,7 @@ Result<std::unique_ptr<Engine>> Engine::create(const IndexOptions& options, KeyO
 }
 
 StorageShape Engine::shape() const noexcept {
-  return StorageShape{exact_.stride(), sq8_ ? sq8_->stride() : 0, options_.M, options_.seed};
+  return StorageShape{exact_.stride(), codes_ ? codes_->stride() : 0, options_.M, options_.seed};
 }
 
 // -- scorers --------------------------------------------------------------------------------------
@@ -162,26 +159,44 @@ Scorer Engine::exact_scorer(const Storage& storage, VectorView query,
 
 Scorer Engine::code_scorer(const Storage& storage, VectorView query,
                            std::byte* scratch) const noexcept {
-  if (!sq8_) return exact_scorer(storage, query, scratch);
-  return Scorer{sq8_->prepare(query, scratch), sq8_->rows(storage.codes.base()),
+  if (!codes_) return exact_scorer(storage, query, scratch);
+  return Scorer{codes_->prepare(query, scratch), codes_->rows(storage.codes.base()),
                 storage.unchecked_codes()};
 }
 
+// A node as the query of a walk.
 Scorer Engine::node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept {
+  if (!codes_) return edge_scorer(storage, slot, scratch);
+  const bool by_code = codes_->choose_links();
   Scorer scorer;
   scorer.unchecked = storage.unchecked_codes();
-  scorer.rows = sq8_ ? sq8_->rows(storage.codes.base()) : exact_.rows(storage.vectors.base());
+  scorer.rows = codes_->rows(storage.codes.base());
+  CheckedRows* const read = by_code ? scorer.unchecked : storage.unchecked_vectors();
+  if (read != nullptr && !read->admit(&slot, 1)) [[unlikely]] {
+    scorer.code.kernel = score_nothing;
+  } else {
+    scorer.code = by_code ? codes_->prepare_row(storage.code(slot), scratch)
+                          : codes_->prepare(exact_.vector(storage.vector(slot)), scratch);
+  }
+  return scorer;
+}
+
+// How far nodes are from each other when links are chosen: on codes that can tell, or exactly.
+Scorer Engine::edge_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept {
+  if (codes_ && codes_->choose_links()) return node_scorer(storage, slot, scratch);
+  Scorer scorer;
+  scorer.unchecked = storage.unchecked_vectors();
+  scorer.rows = exact_.rows(storage.vectors.base());
   if (scorer.unchecked != nullptr && !scorer.unchecked->admit(&slot, 1)) [[unlikely]] {
     scorer.code.kernel = score_nothing;
   } else {
-    scorer.code = sq8_ ? sq8_->prepare_row(storage.code(slot), scratch)
-                       : exact_.prepare_row(storage.vector(slot), scratch);
+    scorer.code = exact_.prepare_row(storage.vector(slot), scratch);
   }
   return scorer;
 }
 
 std::size_t Engine::code_scratch() const noexcept {
-  return std::max(exact_.scratch_bytes(), sq8_ ? sq8_->scratch_bytes() : 0);
+  return std::max(exact_.scratch_bytes(), codes_ ? codes_->scratch_bytes() : 0);
 }
 
 // -- checking and reserving -----------------------------------------------------------------------
@@ -226,6 +241,7 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   const bool links =
       linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below;
   Status status = scratch.fresh.reserve(wanted);
+  if (status.ok() && codes_) status = encoding_.reserve(codes_->scratch_bytes());
   if (links) {
     const bool whole = graph_.load(std::memory_order_relaxed) && !has_backlog_locked();
     const bool one_by_one = whole && linking == Linking::now;
@@ -363,7 +379,7 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking 
                         storage.flags[slot] == 0);
     schedule_point("slot: row");
     exact_.encode(vector, storage.vector(slot));
-    if (sq8_) sq8_->encode(vector, storage.code(slot));
+    if (codes_) codes_->encode(vector, storage.code(slot), encoding_.data());
 
     const Key key = changes.keys[i];
     const Slot old = newest(key);

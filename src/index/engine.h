@@ -33,7 +33,7 @@
 #include "index/searcher.h"
 #include "index/storage.h"
 #include "quant/exact_codes.h"
-#include "quant/sq8_codes.h"
+#include "quant/short_codes.h"
 #include "skerry/index.h"
 #include "skerry/options.h"
 #include "skerry/status.h"
@@ -322,10 +322,12 @@ class Engine {
   }
   Slot take_slot(Linking linking) noexcept;
 
-  // Scorers over the codes, and over the exact rows.
+  // Scorers over the codes, and over the exact rows; those of a node for walks, and for choosing
+  // links.
   Scorer code_scorer(const Storage& storage, VectorView query, std::byte* scratch) const noexcept;
   Scorer exact_scorer(const Storage& storage, VectorView query, std::byte* scratch) const noexcept;
   Scorer node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
+  Scorer edge_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
   std::size_t code_scratch() const noexcept;
 
   // writers.cc
@@ -437,7 +439,7 @@ class Engine {
   IndexOptions options_;
   KeyOrder order_;
   ExactCodes exact_;
-  std::optional<Sq8Codes> sq8_;  // none: the exact rows are the codes
+  std::optional<ShortCodes> codes_;  // none: the exact rows are the codes
   bool read_only_ = false;
   RowSource rows_;  // of a mapped image
 
@@ -474,6 +476,7 @@ class Engine {
   Mutex save_mutex_;                   // one image at a time; taken before the writer lock
   ImageSnapshot* snapshot_ = nullptr;  // of the image whose slots are being written
   bool keeps_rows_ = false;            // an image is being written: freed slots are not used again
+  Buffer<std::byte> encoding_;         // scratch of the codes
   std::uint64_t reserved_ = 0;         // upserts that were reserved and not published yet
   SlotList free_slots_;
   SlotList waiting_;  // unlinked, until epoch waiting_tag_ has passed

@@ -121,7 +121,7 @@ void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
                                                        }) -
                                         heirs);
   if (heir_count != 0) {
-    const Scorer scorer = node_scorer(storage, slot, scratch.code.data());
+    const Scorer scorer = edge_scorer(storage, slot, scratch.code.data());
     scorer(heirs, heir_count, scratch.distances.data());
     for (std::size_t i = 0; i < heir_count; ++i) {
       scratch.candidates[i] = Candidate{scratch.distances[i], heirs[i]};
@@ -132,7 +132,7 @@ void Engine::inherit(Slot slot, std::uint32_t level, Slot departed) noexcept {
     const std::size_t limit = std::min<std::size_t>(links.degree(level), count + kInherited);
     for (std::size_t i = 0; i < nearest && count < limit; ++i) {
       const Candidate& heir = scratch.candidates[i];
-      const Scorer of_heir = node_scorer(storage, heir.slot, scratch.code.data());
+      const Scorer of_heir = edge_scorer(storage, heir.slot, scratch.code.data());
       of_heir(kept, count, scratch.distances.data());
       const bool diverse = std::all_of(scratch.distances.data(), scratch.distances.data() + count,
                                        [&](float distance) { return !(distance < heir.distance); });

@@ -522,7 +522,10 @@ CheckedRows::Mender::Answer Engine::make_code_row(void* context, Slot slot, std:
   if (!storage.checked_vectors.admit(&slot, 1)) {
     return CheckedRows::trouble() == CheckedRows::Look::later ? Answer::later : Answer::lost;
   }
-  engine.sq8_->encode(engine.exact_.vector(storage.vector(slot)), out);
+  const std::unique_ptr<std::byte[]> scratch(new (std::nothrow)
+                                                 std::byte[engine.codes_->scratch_bytes()]);
+  if (scratch == nullptr) return Answer::later;
+  engine.codes_->encode(engine.exact_.vector(storage.vector(slot)), out, scratch.get());
   return Answer::made;
 }
 

@@ -71,7 +71,7 @@ std::vector<Hit> answers(const Index& index, unsigned seed) {
 
 TEST(Image, LoadedAndViewedAnswerLikeTheOriginal) {
   std::mt19937_64 random(3);
-  for (const Codes codes : {Codes::exact, Codes::sq8}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
     for (const std::uint32_t flat_below : {0U, 300U, 5000U}) {
       const TestFolder folder;
       const auto path = folder.path() / "image";
@@ -210,7 +210,7 @@ TEST(Image, ShowsOneMomentWhateverIsWrittenMeanwhile) {
   const std::uint64_t seed = 11;
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
-  for (const Codes codes : {Codes::exact, Codes::sq8}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
     for (const std::uint32_t flat_below : {0U, 700U}) {
       const TestFolder folder;
       auto made = Engine::create({.dimension = 12,
@@ -363,7 +363,7 @@ std::vector<Hit> wide_answers(const AnyIndex& index, bool exact) {
 }
 
 TEST(Image, RowsThatAreDamagedAreMendedWhenTheyAreTouched) {
-  for (const Codes codes : {Codes::exact, Codes::sq8}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
     const TestFolder folder;
     const auto path = folder.path() / "image";
     const auto original = build_wide(codes, path);
@@ -443,14 +443,14 @@ TEST(Image, WritesIntoDamagedRowsAreRight) {
 }
 
 TEST(Image, AViewOfDamagedRowsSaysSo) {
-  for (const Codes codes : {Codes::exact, Codes::sq8}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
     const TestFolder folder;
     const auto path = folder.path() / "image";
     const auto original = build_wide(codes, path);
     const auto good = wide_answers(*original, true);
     std::string bad = read_file(path);
     const image::Header header = header_of(bad);
-    const std::uint32_t section = codes == Codes::sq8 ? image::kCodes : image::kVectors;
+    const std::uint32_t section = codes == Codes::exact ? image::kVectors : image::kCodes;
     bad[header.section[section].offset + header.section[section].bytes * 4 / 7] ^= 4;  // a live row
     write_file(path, bad);
     EXPECT_EQ(Index::load(path).status().code(), Code::corruption);
@@ -467,7 +467,7 @@ TEST(Image, AViewOfDamagedRowsSaysSo) {
     }
     EXPECT_GT(refused, 0);
     EXPECT_EQ(viewed->check().status().code(), Code::corruption);
-    if (codes == Codes::sq8) {
+    if (codes != Codes::exact) {
       EXPECT_EQ(wide_answers(*viewed, true), good);  // the exact rows are whole
     } else {
       EXPECT_EQ(viewed->search(wide_row(1), hits, {.exact = true}).status().code(),

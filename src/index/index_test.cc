@@ -230,7 +230,30 @@ TEST_P(IndexTest, FilterFillsKWheneverKMatch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Codes, IndexTest, ::testing::Values(Codes::exact, Codes::sq8),
+// Coarse codes need more to choose k from.
+TEST_P(IndexTest, EfRisesToKAndWithRot4ToHalfAsManyMore) {
+  std::mt19937_64 random(12);
+  auto index = Index::create(
+      {.dimension = 40, .codes = GetParam(), .M = 8, .ef_construction = 60, .flat_below = 0});
+  ASSERT_TRUE(index.ok());
+  for (Key key = 0; key < 1000; ++key) {
+    ASSERT_TRUE(index->upsert(key, random_vector(random, 40)).ok());
+  }
+  const std::uint32_t risen = GetParam() == Codes::rot4 ? 30 : 20;
+  for (int q = 0; q < 20; ++q) {
+    const Vector query = random_vector(random, 40);
+    Hit least[20];
+    Hit same[20];
+    const auto by_least = index->search(query, least, {.ef = 1});
+    const auto by_same = index->search(query, same, {.ef = risen});
+    ASSERT_TRUE(by_least.ok());
+    ASSERT_TRUE(by_same.ok());
+    EXPECT_EQ(by_least->visited, by_same->visited);
+    for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(least[i].key, same[i].key);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Codes, IndexTest, ::testing::Values(Codes::exact, Codes::sq8, Codes::rot4),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace

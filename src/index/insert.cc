@@ -33,6 +33,23 @@
 #include "index/engine.h"
 
 namespace skerry {
+namespace {
+
+// The walk has met them on codes: how far are they?
+void measure(const Scorer& scorer, std::span<Candidate> candidates) noexcept {
+  constexpr std::size_t kBatch = 64;
+  Slot slots[kBatch];
+  float distances[kBatch];
+  while (!candidates.empty()) {
+    const std::span<Candidate> batch = candidates.first(std::min(candidates.size(), kBatch));
+    for (std::size_t i = 0; i < batch.size(); ++i) slots[i] = batch[i].slot;
+    scorer(slots, batch.size(), distances);
+    for (std::size_t i = 0; i < batch.size(); ++i) batch[i].distance = distances[i];
+    candidates = candidates.subspan(batch.size());
+  }
+}
+
+}  // namespace
 
 Status Engine::reserve_list_scratch(ListScratch& scratch) const {
   const std::uint32_t degree0 = 2 * options_.M;
@@ -196,13 +213,17 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
     };
     collect(false);
     if (count < options_.M) collect(true);
+    if (codes_ && !codes_->choose_links()) {
+      measure(edge_scorer(storage, slot, scratch.lists.code.data()),
+              std::span(scratch.candidates.data(), count));
+    }
     // As many as one walk would have found: the far among the others would be links to nowhere.
     std::sort(scratch.candidates.data(), scratch.candidates.data() + count);
     const std::span<const Candidate> candidates(
         scratch.candidates.data(), std::min<std::size_t>(count, options_.ef_construction));
     plan.counts[l] = static_cast<std::uint32_t>(select_neighbours(
         candidates, options_.M,
-        [&](Slot other) { return node_scorer(storage, other, scratch.lists.code.data()); },
+        [&](Slot other) { return edge_scorer(storage, other, scratch.lists.code.data()); },
         plan.neighbours.data() + std::size_t{l} * options_.M));
   }
   // Everyone near has been erased and still leads the way: the entry never is.
@@ -249,7 +270,7 @@ void Engine::propose(std::span<const Slot> together, Plan& plan,
 std::size_t Engine::choose(Slot from, std::uint32_t level, std::size_t count,
                            ListScratch& lists) const noexcept {
   const Storage& storage = writable();
-  const Scorer scorer = node_scorer(storage, from, lists.code.data());
+  const Scorer scorer = edge_scorer(storage, from, lists.code.data());
   scorer(lists.list.data(), count, lists.distances.data());
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -259,7 +280,7 @@ std::size_t Engine::choose(Slot from, std::uint32_t level, std::size_t count,
   std::sort(lists.candidates.data(), lists.candidates.data() + kept);
   return select_neighbours(
       std::span<const Candidate>(lists.candidates.data(), kept), storage.links().degree(level),
-      [&](Slot other) { return node_scorer(storage, other, lists.code.data()); },
+      [&](Slot other) { return edge_scorer(storage, other, lists.code.data()); },
       lists.taken.data());
 }
 

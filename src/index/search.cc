@@ -173,9 +173,13 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
 
   // -- what each way would cost -----------------------------------------------------------------
   const std::size_t k = hits.size();
-  std::size_t ef = std::max<std::size_t>(options.ef == 0 ? options_.ef : options.ef, k);
+  // Codes too coarse to choose links by do not know who is the k-th either: half as many more are
+  // kept to choose from.
+  const bool coarse = codes_ && !codes_->choose_links();
+  std::size_t ef =
+      std::max<std::size_t>(options.ef == 0 ? options_.ef : options.ef, coarse ? k + k / 2 : k);
   const double distance_cost = cost_of_distance(exact_.stride());
-  const double code_cost = cost_of_distance(sq8_ ? sq8_->stride() : exact_.stride());
+  const double code_cost = cost_of_distance(codes_ ? codes_->stride() : exact_.stride());
   const double n = static_cast<double>(std::max<std::uint64_t>(live, 1));
   schedule_point("search: entry");
   const std::uint64_t entry = storage.entry.load(std::memory_order_acquire);
@@ -274,7 +278,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
 
   // -- the walk -----------------------------------------------------------------------------------
   const Links links = storage.links();
-  const Scorer scorer = sq8_ ? code_scorer(storage, query, searcher.code.data()) : exact;
+  const Scorer scorer = codes_ ? code_scorer(storage, query, searcher.code.data()) : exact;
   const std::uint64_t settled = displaced_.begin();
   Place place{static_cast<Slot>(entry), 0};
   scorer(&place.slot, 1, &place.distance);
@@ -367,9 +371,9 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     top.clear();
     std::size_t found = 0;
     bool beyond = false;  // range search: something farther was seen, so all nearer were too
-    const std::size_t rerank = sq8_ ? std::min(ef, k + k / 2 + 10) : ef;
+    const std::size_t rerank = codes_ ? std::min(ef, k + k / 2 + 10) : ef;
     const auto flush = [&] {
-      if (sq8_) {
+      if (codes_) {
         exact(searcher.block.data(), block, searcher.block_distances.data());
         scored += block;
         result.reranked += block;
@@ -386,7 +390,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     };
     for (std::size_t i = 0; i < pool.size() && found < rerank; ++i) {
       // Exact rows come in order: behind the k best only their equals can matter.
-      if (!sq8_ && found >= k && pool.distance(i) > pool.distance(i - 1)) break;
+      if (!codes_ && found >= k && pool.distance(i) > pool.distance(i - 1)) break;
       const Slot slot = pool.slot(i);
       if (!gated && !storage.states[slot].visible(view.sequence)) continue;
       ++found;

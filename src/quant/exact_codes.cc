@@ -49,7 +49,8 @@ std::size_t ExactCodes::scratch_bytes() const noexcept {
   return kHeader + dimension_ * sizeof(float);
 }
 
-void ExactCodes::encode(VectorView vector, std::byte* row) const noexcept {
+// Needs no scratch.
+void ExactCodes::encode(VectorView vector, std::byte* row, std::byte*) const noexcept {
   convert(vector, scalar_, row);
   if (metric_ != Metric::cosine) return;
   const float inverse = inverse_of(norm(this->vector(row)));

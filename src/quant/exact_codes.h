@@ -26,7 +26,7 @@ class ExactCodes {
 
   std::size_t stride() const noexcept { return stride_; }
   std::size_t scratch_bytes() const noexcept;
-  void encode(VectorView vector, std::byte* row) const noexcept;
+  void encode(VectorView vector, std::byte* row, std::byte* scratch = nullptr) const noexcept;
   QueryCode prepare(VectorView query, std::byte* scratch) const noexcept;
   QueryCode prepare_row(const std::byte* row, std::byte* scratch) const noexcept;
   simd::Rows rows(const std::byte* base) const noexcept {

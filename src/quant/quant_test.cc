@@ -1,6 +1,7 @@
 // What may come in, what is kept of it, and how far codes are from the truth.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -9,6 +10,7 @@
 
 #include "quant/convert.h"
 #include "quant/exact_codes.h"
+#include "quant/rot4_codes.h"
 #include "quant/sq8_codes.h"
 
 namespace skerry {
@@ -198,6 +200,206 @@ TEST(Sq8Codes, AreWithinAPercentOfTheTruth) {
         EXPECT_NEAR(as_query, distance(metric, vector, query), 0.01 * scale)
             << name_of(metric) << " " << dimension;
         EXPECT_EQ(as_query, as_row) << "a query is coded as a row is";
+      }
+    }
+  }
+}
+
+// Rows of one code and a query, ready to be asked for distances.
+class Rot4Table {
+ public:
+  Rot4Table(Metric metric, std::size_t dimension)
+      : codes_(metric, dimension),
+        row_(codes_.stride()),
+        other_(codes_.stride()),
+        scratch_((codes_.scratch_bytes() + 3) / 4) {}
+
+  const std::vector<std::byte>& encode(const std::vector<float>& vector) {
+    std::fill(row_.begin(), row_.end(), std::byte{0});
+    codes_.encode(vector, row_.data(), scratch());
+    return row_;
+  }
+  float distance(const std::vector<float>& query) {
+    return score(codes_.prepare(query, scratch()));
+  }
+  float distance_of_codes(const std::vector<float>& query) {
+    codes_.encode(query, other_.data(), scratch());
+    return score(codes_.prepare_row(other_.data(), scratch()));
+  }
+
+ private:
+  std::byte* scratch() { return reinterpret_cast<std::byte*>(scratch_.data()); }
+  float score(const QueryCode& code) {
+    const std::uint32_t slot = 0;
+    float out = -1;
+    Scorer{code, codes_.rows(row_.data())}(&slot, 1, &out);
+    return out;
+  }
+
+  Rot4Codes codes_;
+  std::vector<std::byte> row_;
+  std::vector<std::byte> other_;
+  std::vector<float> scratch_;
+};
+
+double length_without_mean(const std::vector<float>& v) {
+  double sum = 0;
+  for (const float x : v) sum += static_cast<double>(x);
+  return std::sqrt(std::max(0.0, dot(v, v) - sum * sum / static_cast<double>(v.size())));
+}
+
+// The error of a dot product is 0.11 of the two lengths over the root of the dimension, and between
+// two codes half as much again.
+TEST(Rot4Codes, AreAsNearToTheTruthAsTheyPromise) {
+  std::mt19937 random(5);
+  for (const Metric metric : {Metric::l2, Metric::ip, Metric::cosine}) {
+    for (const std::size_t dimension : {16, 33, 100, 128, 384, 785}) {
+      Rot4Table table(metric, dimension);
+      double squares = 0;
+      double code_squares = 0;
+      double worst = 0;
+      constexpr int kRounds = 300;
+      for (int round = 0; round < kRounds; ++round) {
+        const auto vector = random_vector(random, dimension);
+        const auto query = random_vector(random, dimension);
+        table.encode(vector);
+        double scale = length_without_mean(vector) * length_without_mean(query) /
+                       std::sqrt(static_cast<double>(dimension));
+        if (metric == Metric::cosine) scale /= std::sqrt(dot(vector, vector) * dot(query, query));
+        if (metric == Metric::l2) scale *= 2;
+        const double truth = distance(metric, vector, query);
+        const double error = (static_cast<double>(table.distance(query)) - truth) / scale;
+        const double code_error =
+            (static_cast<double>(table.distance_of_codes(query)) - truth) / scale;
+        squares += error * error;
+        code_squares += code_error * code_error;
+        worst = std::max(worst, std::abs(error));
+      }
+      EXPECT_LE(std::sqrt(squares / kRounds), 0.125) << name_of(metric) << ' ' << dimension;
+      EXPECT_LE(std::sqrt(code_squares / kRounds), 0.18) << name_of(metric) << ' ' << dimension;
+      EXPECT_LE(worst, 0.6) << name_of(metric) << ' ' << dimension;
+    }
+  }
+}
+
+TEST(Rot4Codes, AreRightOnAverage) {
+  std::mt19937 random(6);
+  constexpr std::size_t kDimension = 96;
+  constexpr int kRounds = 4000;
+  Rot4Table table(Metric::ip, kDimension);
+  double errors = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto vector = random_vector(random, kDimension);
+    auto query = vector;  // near: a rounding that shrinks would show
+    for (float& x : query) x += 0.3F * static_cast<float>(random() % 1000) / 1000;
+    table.encode(vector);
+    errors += (static_cast<double>(table.distance(query)) - distance(Metric::ip, vector, query)) /
+              std::sqrt(dot(vector, vector) * dot(query, query));
+  }
+  EXPECT_NEAR(errors / kRounds, 0, 2e-4);
+}
+
+// Whatever the vector's shape: one component, a constant with little on top, many zeroes.
+TEST(Rot4Codes, DoNotMindTheShapeOfAVector) {
+  std::mt19937 random(7);
+  for (const std::size_t dimension : {64, 100, 384, 784}) {
+    for (int shape = 0; shape < 3; ++shape) {
+      Rot4Table table(Metric::l2, dimension);
+      for (int round = 0; round < 50; ++round) {
+        std::vector<float> vector(dimension, shape == 1 ? 1000.0F : 0.0F);
+        std::vector<float> query = vector;
+        const auto noise = random_vector(random, dimension);
+        const auto more = random_vector(random, dimension);
+        if (shape == 0) vector[random() % dimension] = 5;
+        for (std::size_t i = 0; i < dimension; ++i) {
+          if (shape == 1 || (shape == 2 && i % 10 == 0)) vector[i] += noise[i];
+          if (shape != 0 || i % 2 == 0) query[i] += more[i];
+        }
+        table.encode(vector);
+        const double scale = length_without_mean(vector) * length_without_mean(query);
+        // Single precision has seven digits for the squares of a thousand.
+        EXPECT_NEAR(static_cast<double>(table.distance(query)), distance(Metric::l2, vector, query),
+                    2 * 0.6 * scale / std::sqrt(static_cast<double>(dimension)) +
+                        1e-6 * dot(vector, vector))
+            << dimension << ' ' << shape;
+      }
+    }
+  }
+}
+
+TEST(Rot4Codes, OfEqualVectorsAreEqualAndAtNoDistance) {
+  std::mt19937 random(8);
+  for (const std::size_t dimension : {1, 2, 3, 5, 31, 100, 384}) {
+    for (const Metric metric : {Metric::l2, Metric::cosine}) {
+      Rot4Table one(metric, dimension);
+      Rot4Table two(metric, dimension);
+      const auto vector = random_vector(random, dimension);
+      EXPECT_EQ(one.encode(vector), two.encode(vector));
+      const double scale = metric == Metric::cosine ? 1 : dot(vector, vector);
+      EXPECT_NEAR(static_cast<double>(one.distance(vector)), 0, 0.01 * scale) << dimension;
+    }
+  }
+}
+
+TEST(Rot4Codes, OfConstantAndZeroVectorsAreExact) {
+  for (const std::size_t dimension : {1, 5, 64, 100}) {
+    const std::vector<float> zero(dimension, 0.0F);
+    const std::vector<float> constant(dimension, 2.0F);
+    for (const Metric metric : {Metric::l2, Metric::ip, Metric::cosine}) {
+      Rot4Table table(metric, dimension);
+      table.encode(constant);
+      const double truth = distance(metric, constant, constant);
+      EXPECT_NEAR(static_cast<double>(table.distance(constant)), truth, 1e-4) << dimension;
+      EXPECT_NEAR(static_cast<double>(table.distance_of_codes(constant)), truth, 1e-4);
+      table.encode(zero);
+      const float to_zero = metric == Metric::l2 ? 4.0F * static_cast<float>(dimension) : 1.0F;
+      EXPECT_EQ(table.distance(constant), to_zero) << name_of(metric);
+      EXPECT_EQ(table.distance(zero), metric == Metric::l2 ? 0.0F : 1.0F);
+    }
+  }
+}
+
+// The rotation is part of the format of images.
+TEST(Rot4Codes, AreWhatTheyWere) {
+  const auto codes_of = [](std::size_t dimension) {
+    std::vector<float> vector(dimension);
+    for (std::size_t i = 0; i < dimension; ++i) {
+      vector[i] = static_cast<float>(i * i % 7) - 1.5F * static_cast<float>(i % 3);
+    }
+    Rot4Table table(Metric::ip, dimension);
+    const std::vector<std::byte>& row = table.encode(vector);
+    return std::vector<std::byte>(row.begin(),
+                                  row.begin() + static_cast<std::ptrdiff_t>((dimension + 1) / 2));
+  };
+  const auto bytes = [](auto... values) { return std::vector{static_cast<std::byte>(values)...}; };
+  EXPECT_EQ(codes_of(7), bytes(0x06, 0x66, 0x83, 0x0B));
+  EXPECT_EQ(codes_of(8), bytes(0x66, 0xF4, 0x65, 0x79));
+  std::uint32_t hash = 2166136261U;
+  for (const std::byte both : codes_of(384)) {
+    hash = (hash ^ static_cast<std::uint32_t>(both)) * 16777619U;
+  }
+  EXPECT_EQ(hash, 1521293451U);
+}
+
+TEST(Rot4Codes, AreNumbersHoweverLongTheVectors) {
+  std::mt19937 random(9);
+  for (const Metric metric : {Metric::l2, Metric::ip, Metric::cosine}) {
+    for (const double of_row : {1e-44, 1e-30, 1e-15, 1.0, 1e15, 1e30, 1e38}) {
+      for (const double of_query : {1e-44, 1e-30, 1e-15, 1.0, 1e15, 1e30, 1e38}) {
+        Rot4Table table(metric, 100);
+        auto vector = random_vector(random, 100);
+        auto query = random_vector(random, 100);
+        const double truth = distance(Metric::cosine, vector, query);
+        for (float& x : vector) x = static_cast<float>(std::clamp(x * of_row, -3e38, 3e38));
+        for (float& x : query) x = static_cast<float>(std::clamp(x * of_query, -3e38, 3e38));
+        table.encode(vector);
+        const float given = table.distance(query);
+        EXPECT_TRUE(std::isfinite(given)) << of_row << ' ' << of_query;
+        EXPECT_TRUE(std::isfinite(table.distance_of_codes(query)));
+        if (metric == Metric::cosine && of_row >= 1e-30 && of_query >= 1e-30 && of_row <= 1e30 &&
+            of_query <= 1e30) {
+          EXPECT_NEAR(static_cast<double>(given), truth, 0.06);
+        }
       }
     }
   }

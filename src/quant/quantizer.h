@@ -47,11 +47,11 @@ concept Quantizer = requires(const Q& q, VectorView vector, std::byte* row, cons
                              std::byte* scratch) {
   // Bytes from one row to the next.
   { q.stride() } -> std::same_as<std::size_t>;
-  // Writes the row of a checked vector.
-  { q.encode(vector, row) }
-  noexcept;
-  // Bytes of scratch that a query needs.
+  // Bytes of scratch that a query or an encoding needs. It starts where a float may.
   { q.scratch_bytes() } -> std::same_as<std::size_t>;
+  // Writes the row of a checked vector.
+  { q.encode(vector, row, scratch) }
+  noexcept;
   // Prepares a checked query; what it returns points into the scratch or the vector.
   { q.prepare(vector, scratch) }
   noexcept->std::same_as<QueryCode>;

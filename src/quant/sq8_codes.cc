@@ -14,7 +14,8 @@ Sq8Codes::Sq8Codes(Metric metric, std::size_t dimension) noexcept
   stride_ = row_stride(tail_ + sizeof(Tail));
 }
 
-void Sq8Codes::encode(VectorView vector, std::byte* row) const noexcept {
+// Needs no scratch.
+void Sq8Codes::encode(VectorView vector, std::byte* row, std::byte*) const noexcept {
   float low = component(vector.data(), vector.scalar(), 0);
   float high = low;
   double squares = 0;

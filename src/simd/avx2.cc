@@ -134,6 +134,17 @@ struct Vec {
       mixed_products(sum, _mm256_andnot_si256(top, v), _mm256_and_si256(top, v), q);
     }
   };
+  // Four products with half a byte fit beside each other: 4 * 15 * -128 = -7680.
+  struct DotS8U4 {
+    using Sum = Words;
+    static void step(Sum& sum, Bytes q_low, Bytes q_high, Bytes v) {
+      const __m256i half = _mm256_set1_epi8(15);
+      const __m256i low = _mm256_maddubs_epi16(and_(v, half), q_low);
+      const __m256i high = _mm256_maddubs_epi16(and_(_mm256_srli_epi16(v, 4), half), q_high);
+      add_products(sum, _mm256_add_epi16(low, high), _mm256_set1_epi16(1));
+    }
+    static Words total(const Sum& sum) { return sum; }
+  };
   // The row plus 128 is unsigned: flip its top bit, and take 128 * (sum of q) away again.
   struct DotS8 : Pair {
     static constexpr bool kSigned = true;

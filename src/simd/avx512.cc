@@ -101,6 +101,18 @@ struct Vec {
     static constexpr bool kOwn = false;
     static void step(Sum& sum, Bytes q, Bytes v) { sum.products = products(sum.products, v, q); }
   };
+  struct DotS8U4 {
+    struct Sum {
+      Words low = _mm512_setzero_si512();
+      Words high = _mm512_setzero_si512();
+    };
+    static void step(Sum& sum, Bytes q_low, Bytes q_high, Bytes v) {
+      const __m512i half = _mm512_set1_epi8(15);
+      sum.low = products(sum.low, and_(v, half), q_low);
+      sum.high = products(sum.high, and_(_mm512_srli_epi16(v, 4), half), q_high);
+    }
+    static Words total(const Sum& sum) { return _mm512_add_epi32(sum.low, sum.high); }
+  };
   // q (v - 128) = q v - 128 q
   struct DotU8 : Dot {
     static constexpr bool kSigned = false;

@@ -12,6 +12,7 @@
 //     Bytes, kBytes                a register of bytes
 //     Words                        its sums, 32 bits each, modulo 2^32
 //     DotU8 DotS8 DotS8U8          q.v of u8, of i8, of an i8 query with a u8 row
+//     DotS8U4                      and with the two halves of a row's bytes, each its own query
 //     L2U8 L2S8                    sum (q - v)^2
 //     and_ or_ xor_, count_bits    words + the bits set in a register of bytes
 //     kMasks                       true: load_first(p, n) reads n components and clears the rest;
@@ -130,6 +131,20 @@ template <class Pair>
   }
   if (i < n) Pair::step(s1, byte_tail(q, i, n), byte_tail(v, i, n));
   return Vec::sum_words(Pair::total(s0, s1, own));
+}
+
+// Of half bytes: the low halves meet the first n bytes of q, the high ones those behind.
+[[gnu::always_inline]] inline std::int32_t half_sum(const std::uint8_t* q, const std::uint8_t* v,
+                                                    std::size_t n) {
+  using Pair = Vec::DotS8U4;
+  constexpr std::size_t kStep = Vec::kBytes;
+  Pair::Sum sum = {};
+  std::size_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    Pair::step(sum, Vec::load_bytes(q + i), Vec::load_bytes(q + n + i), Vec::load_bytes(v + i));
+  }
+  if (i < n) Pair::step(sum, byte_tail(q, i, n), byte_tail(q + n, i, n), byte_tail(v, i, n));
+  return static_cast<std::int32_t>(Vec::sum_words(Pair::total(sum)));
 }
 
 // What the query alone contributes to byte_sum().
@@ -306,6 +321,24 @@ struct Sq8Kernel : ByteKernel<Vec::DotS8U8> {
   std::size_t tail;
 };
 
+struct Rot4Kernel {
+  Rot4Kernel(const Query& of, const Rows& rows)
+      : query(of), half((std::size_t{rows.dimension} + 1) / 2), tail(rows.tail) {}
+  std::size_t row_bytes(const Rows& rows) const { return rows.tail + 3 * sizeof(float); }
+  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+    const auto sum = static_cast<float>(half_sum(static_cast<const std::uint8_t*>(query.data),
+                                                 reinterpret_cast<const std::uint8_t*>(row), half));
+    const float factor = tail_float(row + tail, 0);
+    const float bias = tail_float(row + tail, 1);
+    const float mean = tail_float(row + tail, 2);
+    return query.offset + bias + factor * (query.sum + query.scale * sum) + mean * query.cross;
+  }
+
+  Query query;
+  std::size_t half;
+  std::size_t tail;
+};
+
 struct BitKernel {
   BitKernel(const Query& query, const Rows& rows)
       : q(static_cast<const std::uint8_t*>(query.data)), n((rows.dimension + 7) / 8) {}
@@ -430,6 +463,8 @@ std::size_t first_bad_f32(const float* v, std::size_t n) {
   return n;
 }
 
+#include "simd/rotate-inl.h"
+
 // -- the table
 // ---------------------------------------------------------------------------------------
 
@@ -466,11 +501,13 @@ constexpr Kernels table(Target target, const char* name) {
   kernels.alike[2][3] = batch<ByteCosineKernel<Vec::DotS8>>;
   kernels.alike[2][4] = batch<ByteCosineKernel<Vec::DotU8>>;
   kernels.sq8 = batch<Sq8Kernel>;
+  kernels.rot4 = batch<Rot4Kernel>;
   kernels.hamming = batch<HammingKernel>;
   kernels.jaccard = batch<JaccardKernel>;
   kernels.haversine = batch<HaversineKernel>;
   kernels.dot_f32 = sum_f32<Dot>;
   kernels.l2_f32 = sum_f32<L2>;
+  kernels.rotate = rotate;
   kernels.first_bad_f32 = first_bad_f32;
   return kernels;
 }

@@ -8,7 +8,8 @@
 // that the metric needs (at `tail`, a multiple of 4 bytes):
 //
 //     cosine on any type      { inverse_norm }                     0 for a zero vector
-//     sq8                     { low, step, bias, step_sum }        see quant/sq8.h
+//     sq8                     { low, step, bias, step_sum }        see quant/sq8_codes.h
+//     rot4                    { factor, bias, mean }               see quant/rot4_codes.h
 //     everything else         (none)
 //
 // What a batch kernel writes is the distance of contract and header types.h:
@@ -17,7 +18,11 @@
 //     cosine     clamp(1 - q.v * query.scale * inverse_norm, 0, 2)
 //     sq8        query.offset + bias + low * query.sum + step * query.scale * idot
 //                + step_sum * query.cross, where idot = sum (int8 query) * (uint8 row)
+//     rot4       query.offset + bias + factor * (query.sum + query.scale * idot)
+//                + mean * query.cross, where idot = sum (int8 query) * (half byte of the row)
 //     hamming, jaccard, haversine as in types.h
+// A rot4 row of n components has h = (n + 1) / 2 bytes, component j in the low half of byte j and
+// component h + j in its high half; the query has 2 h bytes, so that both halves meet it in order.
 // Integer pairs (i8 x i8, u8 x u8) add up in 32 bits, exactly, for every dimension to 65,535.
 //
 // Each kernel is written once, in kernels-inl.h, over a small `Vec`; the files scalar.cc, avx2.cc,
@@ -68,6 +73,7 @@ struct Kernels {
   BatchKernel alike[3][5] = {};  // query of the row's own type
   BatchKernel mixed[3][5] = {};  // f32 query ([.][f32] is the same as alike)
   BatchKernel sq8 = nullptr;     // query.data: int8 codes
+  BatchKernel rot4 = nullptr;    // the same, 2 * ((dimension + 1) / 2) of them
   BatchKernel hamming = nullptr;
   BatchKernel jaccard = nullptr;
   BatchKernel haversine = nullptr;
@@ -75,6 +81,10 @@ struct Kernels {
   // Plain sums for preparation: dot and squared distance of two f32 vectors.
   float (*dot_f32)(const float* a, const float* b, std::size_t n) = nullptr;
   float (*l2_f32)(const float* a, const float* b, std::size_t n) = nullptr;
+
+  // Turns v, whose length is about 1, by a rotation that depends on n alone (rotate-inl.h). `work`
+  // has room for n floats. Every target gives the same bits.
+  void (*rotate)(float* v, std::size_t n, float* work) = nullptr;
 
   // Index of the first component that is NaN or infinite, or n.
   std::size_t (*first_bad_f32)(const float* v, std::size_t n) = nullptr;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <iostream>
@@ -38,7 +39,7 @@ std::vector<Target> targets_here() {
 
 // A kernel of the table and the types it takes.
 struct Kind {
-  enum class Family : std::uint8_t { alike, mixed, sq8, bits };
+  enum class Family : std::uint8_t { alike, mixed, sq8, rot4, bits };
   Family family = Family::alike;
   Metric metric = Metric::l2;
   Scalar query = Scalar::f32;
@@ -54,6 +55,8 @@ struct Kind {
         return kernels.mixed[m][r];
       case Family::sq8:
         return kernels.sq8;
+      case Family::rot4:
+        return kernels.rot4;
       case Family::bits:
         return metric == Metric::hamming ? kernels.hamming : kernels.jaccard;
     }
@@ -61,10 +64,12 @@ struct Kind {
   }
   std::size_t tail_floats() const {
     if (family == Family::sq8) return 4;
+    if (family == Family::rot4) return 3;
     return metric == Metric::cosine ? 1 : 0;
   }
   std::string name() const {
     if (family == Family::sq8) return "sq8";
+    if (family == Family::rot4) return "rot4";
     return std::string(name_of(metric)) + " " + std::string(name_of(query)) + " x " +
            std::string(name_of(row));
   }
@@ -79,6 +84,7 @@ std::vector<Kind> all_kinds() {
     }
   }
   kinds.push_back({Kind::Family::sq8, Metric::ip, Scalar::i8, Scalar::u8});
+  kinds.push_back({Kind::Family::rot4, Metric::ip, Scalar::i8, Scalar::u8});
   kinds.push_back({Kind::Family::bits, Metric::hamming, Scalar::b1, Scalar::b1});
   kinds.push_back({Kind::Family::bits, Metric::jaccard, Scalar::b1, Scalar::b1});
   return kinds;
@@ -191,8 +197,10 @@ struct Table {
       : kind(of),
         dimension(n),
         row_count(count),
-        query_bytes(vector_bytes(of.query, n)),
-        tail((vector_bytes(of.row, n) + 3) / 4 * 4),
+        row_components(of.family == Kind::Family::rot4 ? (n + 1) / 2 : n),
+        query_components(of.family == Kind::Family::rot4 ? 2 * row_components : n),
+        query_bytes(vector_bytes(of.query, query_components)),
+        tail((vector_bytes(of.row, row_components) + 3) / 4 * 4),
         row_bytes(of.tail_floats() == 0 ? vector_bytes(of.row, n) : tail + 4 * of.tail_floats()),
         stride(row_bytes + gap),
         queries(query_bytes),
@@ -222,13 +230,13 @@ struct Table {
   // Norms and the like, after the components are there.
   void finish(std::mt19937_64& random) {
     std::uniform_real_distribution<float> any(-2, 2);
-    if (kind.family == Kind::Family::sq8) {
+    if (kind.family == Kind::Family::sq8 || kind.family == Kind::Family::rot4) {
       query.offset = any(random);
       query.scale = any(random) / 100;
       query.sum = any(random);
       query.cross = any(random);
       for (std::size_t r = 0; r < row_count; ++r) {
-        for (std::size_t i = 0; i < 4; ++i) put_tail(r, i, any(random));
+        for (std::size_t i = 0; i < kind.tail_floats(); ++i) put_tail(r, i, any(random));
       }
     } else if (kind.metric == Metric::cosine) {
       query.scale = inverse(norm(queries.data(), kind.query));
@@ -236,8 +244,10 @@ struct Table {
     }
   }
   void fill(std::mt19937_64& random) {
-    for (std::size_t i = 0; i < dimension; ++i) {
+    for (std::size_t i = 0; i < query_components; ++i) {
       put_component(queries.data(), kind.query, i, random_component(random, kind.query));
+    }
+    for (std::size_t i = 0; i < row_components; ++i) {
       for (std::size_t r = 0; r < row_count; ++r) {
         put_component(row(r), kind.row, i, random_component(random, kind.row));
       }
@@ -272,6 +282,8 @@ struct Table {
   Kind kind;
   std::size_t dimension;
   std::size_t row_count;
+  std::size_t row_components;  // of rot4 two in a byte
+  std::size_t query_components;
   std::size_t query_bytes;
   std::size_t tail;
   std::size_t row_bytes;
@@ -294,8 +306,30 @@ double sum_tolerance(std::size_t n, double terms) {
   return (8 + 2 * std::sqrt(static_cast<double>(n))) * 0x1p-24 * terms;
 }
 
+Expected expected_rot4(const Table& table, std::size_t r) {
+  double dot = 0;
+  for (std::size_t j = 0; j < table.row_components; ++j) {
+    const auto both = static_cast<unsigned>(table.row(r)[j]);
+    dot += component(table.queries.data(), Scalar::i8, j) * (both & 15);
+    dot += component(table.queries.data(), Scalar::i8, table.row_components + j) * (both >> 4);
+  }
+  const Query& q = table.query;
+  const double factor = table.tail_float(r, 0);
+  const double bias = table.tail_float(r, 1);
+  const double mean = table.tail_float(r, 2);
+  const double terms[] = {q.offset, bias, factor * q.sum, factor * q.scale * dot, mean * q.cross};
+  double sum = 0;
+  double size = 0;
+  for (const double term : terms) {
+    sum += term;
+    size += std::abs(term);
+  }
+  return {sum, 8 * 0x1p-24 * size};
+}
+
 Expected expected(const Table& table, std::size_t r) {
   const Kind& kind = table.kind;
+  if (kind.family == Kind::Family::rot4) return expected_rot4(table, r);
   double dot = 0;
   double terms = 0;
   double squares = 0;
@@ -501,6 +535,90 @@ TEST_P(KernelsOfTarget, Sq8SumsAreExactAtTheirExtremes) {
         for (std::size_t i = 0; i < 4; ++i) table.put_tail(0, i, tail[i]);
         const auto sum = static_cast<double>(q) * v * static_cast<double>(n);
         ASSERT_EQ(table.run(kernels, {0})[0], static_cast<float>(sum)) << q << " x " << v;
+      }
+    }
+  }
+}
+
+TEST_P(KernelsOfTarget, Rot4SumsAreExactAtTheirExtremes) {
+  const Kind kind{Kind::Family::rot4, Metric::ip, Scalar::i8, Scalar::u8};
+  for (const int q : {-128, -127, 0, 127}) {
+    for (const int low : {0, 1, 15}) {
+      for (const int high : {0, 7, 15}) {
+        for (const std::size_t n : {1, 2, 33, 64, 127, 384, 65535}) {
+          Table table(kind, n, 1, 0);
+          for (std::size_t i = 0; i < table.query_components; ++i) {
+            put_component(table.queries.data(), Scalar::i8, i, q);
+          }
+          for (std::size_t j = 0; j < table.row_components; ++j) {
+            put_component(table.row(0), Scalar::u8, j, low + 16 * high);
+          }
+          const float tail[] = {1, 0, 0};
+          for (std::size_t i = 0; i < 3; ++i) table.put_tail(0, i, tail[i]);
+          const auto sum = static_cast<double>(q) * (low + high);
+          ASSERT_EQ(table.run(kernels, {0})[0],
+                    static_cast<float>(sum * static_cast<double>(table.row_components)))
+              << q << " x " << low << ", " << high << ", " << n;
+        }
+      }
+    }
+  }
+}
+
+// The same bits on every target, so that a code depends on its vector alone; lengths and dot
+// products stay.
+TEST_P(KernelsOfTarget, ARotationKeepsProductsAndIsTheSameEverywhere) {
+  for (std::size_t n = 1; n <= 1100; n += n < 140 ? 1 : 159) {
+    const std::size_t bytes = n * sizeof(float);
+    GuardedBytes a_bytes(bytes);
+    GuardedBytes b_bytes(bytes);
+    GuardedBytes defined_bytes(bytes);
+    GuardedBytes work_bytes(bytes);
+    auto* const a = reinterpret_cast<float*>(a_bytes.data());
+    auto* const b = reinterpret_cast<float*>(b_bytes.data());
+    auto* const defined = reinterpret_cast<float*>(defined_bytes.data());
+    auto* const work = reinterpret_cast<float*>(work_bytes.data());
+    const auto products = [&] {
+      double ab = 0;
+      double aa = 0;
+      double bb = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        const double x = a[i];
+        const double y = b[i];
+        ab += x * y;
+        aa += x * x;
+        bb += y * y;
+      }
+      return std::array{ab, aa, bb};
+    };
+    for (std::size_t i = 0; i < n; ++i) {
+      a[i] = static_cast<float>(random_component(random, Scalar::f32));
+      b[i] = static_cast<float>(random_component(random, Scalar::f32));
+    }
+    std::memcpy(defined, a, bytes);
+    const auto before = products();
+    kernels.rotate(a, n, work);
+    kernels.rotate(b, n, work);
+    const auto after = products();
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_NEAR(after[i], before[i], 1e-5 * std::sqrt(before[1] * before[2])) << n;
+    }
+    scalar.rotate(defined, n, work);
+    ASSERT_EQ(std::memcmp(a, defined, bytes), 0) << n;
+  }
+}
+
+// One component alone is spread over all of them: none keeps more than chance gives it.
+TEST_P(KernelsOfTarget, ARotationLeavesNothingInOnePlace) {
+  for (const std::size_t n : {64, 96, 100, 128, 384, 784, 1000}) {
+    std::vector<float> v(n);
+    std::vector<float> work(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      std::fill(v.begin(), v.end(), 0.0F);
+      v[i] = 1;
+      kernels.rotate(v.data(), n, work.data());
+      for (const float x : v) {
+        ASSERT_LE(std::abs(x) * std::sqrt(static_cast<double>(n)), 5) << n << ' ' << i;
       }
     }
   }

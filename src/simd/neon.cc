@@ -89,6 +89,18 @@ struct Vec {
       return vaddq_u32(sum, vshlq_n_u32(half, 1));
     }
   };
+  // Half a byte is as good a signed one.
+  struct DotS8U4 {
+    struct Sum {
+      Words low = vdupq_n_u32(0);
+      Words high = vdupq_n_u32(0);
+    };
+    static void step(Sum& sum, Bytes q_low, Bytes q_high, Bytes v) {
+      sum.low = signed_products(sum.low, q_low, vandq_u8(v, vdupq_n_u8(15)));
+      sum.high = signed_products(sum.high, q_high, vshrq_n_u8(v, 4));
+    }
+    static Words total(const Sum& sum) { return vaddq_u32(sum.low, sum.high); }
+  };
   struct L2U8 : Pair {
     static void step(Sum& sum, Bytes q, Bytes v) { square(sum, vabdq_u8(q, v)); }
   };

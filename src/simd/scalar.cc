@@ -77,6 +77,13 @@ struct Vec {
       sum += static_cast<std::uint32_t>(s8(q) * u8(v));
     }
   };
+  struct DotS8U4 {
+    using Sum = Words;
+    static void step(Sum& sum, Bytes q_low, Bytes q_high, Bytes v) {
+      sum += static_cast<std::uint32_t>(s8(q_low) * (v & 15) + s8(q_high) * (v >> 4));
+    }
+    static Words total(Sum sum) { return sum; }
+  };
   struct L2U8 : Pair {
     static void step(Sum& sum, Bytes q, Bytes v) {
       const std::int32_t difference = u8(q) - u8(v);

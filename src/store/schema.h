@@ -261,7 +261,7 @@ inline bool decode(Bytes bytes, CollectionRecord& record) noexcept {
   return record.id != 0 && index.dimension != 0 && index.dimension <= kMaxDimension &&
          metric <= static_cast<std::uint8_t>(Metric::custom) &&
          scalar <= static_cast<std::uint8_t>(Scalar::b1) &&
-         codes <= static_cast<std::uint8_t>(Codes::sq8) && byte_keys <= 1;
+         codes <= static_cast<std::uint8_t>(Codes::rot4) && byte_keys <= 1;
 }
 
 inline std::array<std::byte, kCountersBytes> encode(const Counters& counters) noexcept {

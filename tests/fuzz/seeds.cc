@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
       write_image(image / "flat", {.dimension = 3}, 12) &&
       write_image(image / "graph", {.dimension = 4, .M = 2, .flat_below = 0}, 40) &&
       write_image(image / "sq8", {.dimension = 4, .codes = Codes::sq8, .flat_below = 0}, 20) &&
+      write_image(image / "rot4", {.dimension = 5, .codes = Codes::rot4, .flat_below = 0}, 20) &&
       write_image(image / "half", {.dimension = 4, .metric = Metric::ip, .scalar = Scalar::f16}, 9);
   if (!good) return 1;
 

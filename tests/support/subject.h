@@ -335,7 +335,7 @@ struct Form {
 inline std::vector<Form> all_forms() {
   std::vector<Form> forms;
   for (const Door door : {Door::index, Door::collection}) {
-    for (const Codes codes : {Codes::exact, Codes::sq8}) {
+    for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
       for (const bool graph : {false, true}) forms.push_back({door, codes, graph});
     }
   }
