@@ -3,13 +3,16 @@
 # In an ordinary build each case is one: it can be chosen, timed and repeated alone. Under a
 # sanitizer, and where lines are counted, a process costs more to start and to end than most cases
 # take, so there an executable is one test.
-#
-# A test's own code is not hot, and compiles in half the time when it is optimised a little.
 include(GoogleTest)
+
+# skerry_is_not_hot(TARGET): the code of tests compiles in half the time when it is optimised a little.
+function(skerry_is_not_hot target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
+endfunction()
 
 # skerry_add_tests(TARGET [label...])
 function(skerry_add_tests target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
+  skerry_is_not_hot(${target})
   if(SKERRY_SANITIZE OR SKERRY_COVERAGE)
     add_test(NAME ${target} COMMAND ${target} --gtest_brief=1)
     # Tests that kill a child fork beside the resting worker threads of earlier ones, and the child

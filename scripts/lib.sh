@@ -87,7 +87,10 @@ under=()
 build_preset() {
   local preset=$1 targets=() lock
   if [ $# -gt 1 ]; then targets=(--target "${@:2}"); fi
-  if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  if command -v ccache >/dev/null; then
+    # One cache for all clones: paths are taken from the root.
+    export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  fi
   mkdir -p "$root/build"
   exec {lock}>"$root/build/$preset.lock"
   flock "$lock"
