@@ -161,7 +161,7 @@ class AtSize {
       line["way"] = outcome.way;
       line["threads"] = outcome.threads;
       const auto vectors = static_cast<double>(batch);
-      line["seconds"] = rounded(outcome.wall(), 6);
+      line["seconds"] = rounded(outcome.wall(), 9);
       line["us_per_vector"] = rounded(outcome.wall() * 1e6 / vectors, 2);
       line["cpu_us_per_vector"] = rounded(outcome.cpu() * 1e6 / vectors, 2);
       line["k"] = settings_.k;
@@ -176,9 +176,9 @@ class AtSize {
     }
     Line line = head("crossover_summary");
     line["best"] = best->way;
-    line["best_s"] = rounded(best->wall(), 6);
+    line["best_s"] = rounded(best->wall(), 9);
     if (usual != nullptr) {
-      line["default_s"] = rounded(usual->wall(), 6);
+      line["default_s"] = rounded(usual->wall(), 9);
       line["default_over_best"] = rounded(usual->wall() / best->wall(), 3);
     }
     lines_.write(std::move(line));
