@@ -151,11 +151,18 @@ std::vector<Line> fill(const Subject& subject) {
   const Resident empty = resident();
   if (subject.settings.beside != 0) {
     Collection large = must(database.create(kLarge, subject.options()));
-    std::vector<Key> keys(std::min(subject.settings.beside, kBlockRows));
-    std::iota(keys.begin(), keys.end(), Key{0});
-    check(large.upsert(
-        keys, MatrixView(subject.block.row(0), Scalar::f32, keys.size(), subject.block.dimension),
-        {}, {.threads = 0}));
+    Meter meter("filling the large one", subject.settings.beside);
+    std::vector<Key> keys;
+    for (std::size_t row = 0; row < subject.settings.beside; row += keys.size()) {
+      check_stop();
+      meter.show(row);
+      keys.resize(std::min(kBlockRows, subject.settings.beside - row));
+      std::iota(keys.begin(), keys.end(), Key{row});
+      check(large.upsert(
+          keys,
+          MatrixView(subject.block.row(row), Scalar::f32, keys.size(), subject.block.dimension), {},
+          {.threads = 0}));
+    }
   }
   std::vector<Key> keys(each);
   std::iota(keys.begin(), keys.end(), Key{0});
@@ -305,7 +312,8 @@ std::vector<Line> drop(const Subject& subject) {
 
 void measure_tenants(const Settings& settings, Lines& lines) {
   const ClusterSet set;
-  const Matrix block = generate(set, Stream::base, kBlockRows, settings.data.threads);
+  const Matrix block =
+      generate(set, Stream::base, std::max(kBlockRows, settings.beside), settings.data.threads);
   const Matrix queries = generate(set, Stream::queries, kSample, settings.data.threads);
   const TemporaryFolder folder(settings.folder);
   const Subject subject{settings, block, queries, folder.path()};
