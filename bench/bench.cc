@@ -108,6 +108,13 @@ void add_sweep(CLI::App& app, Settings& settings, const std::string& ef) {
       ->capture_default_str();
 }
 
+void add_recall_targets(CLI::App& app, Settings& settings) {
+  app.add_option("--recall-targets", settings.recall_targets,
+                 "Ask Skerry for these recalls too, ascending: 0.9,0.95,0.99")
+      ->check(CLI::Range(0.0, 0.9999))
+      ->delimiter(',');
+}
+
 void add_build_threads(CLI::App& app, Words& words) {
   app.add_option("--build-threads", words.build_threads, "Threads that build; 1 keeps the order")
       ->capture_default_str();
@@ -176,6 +183,7 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
   CLI::App& search = add("search", "Recall against speed over a sweep of ef", &measure_search);
   add_index(search, settings, true);
   add_sweep(search, settings, "[10,16,24,32,40,56,80,120,180,280,400]");
+  add_recall_targets(search, settings);
   search.add_option("--threads", words.threads, "Threads that search: 1,all")
       ->delimiter(',')
       ->capture_default_str();
@@ -328,6 +336,7 @@ int run_bench(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     std::sort(settings.ef.begin(), settings.ef.end());
+    std::sort(settings.recall_targets.begin(), settings.recall_targets.end());
     settings.data.metric = parse_metric(words.metric);
     settings.data.threads = all_threads();
     settings.build_threads = parse_threads("--build-threads", words.build_threads);

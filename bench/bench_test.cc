@@ -123,6 +123,29 @@ TEST_F(BenchTest, SearchTakesTheTruthOfTheFileWhenTheBaseIsWhole) {
   EXPECT_LT(points[0]["bytes_per_vector"].get<double>(), 784 * 4);
 }
 
+TEST_F(BenchTest, SearchByRecallTargetIsASeriesOfItsOwn) {
+  const std::string page = (folder_ / "page.html").string();
+  const auto lines =
+      lines_of({"search",   "--data",        glove_, "--metric",  "cosine", "--n",
+                "3000",     "--query-limit", "100",  "--ef",      "10,150", "--recall-targets",
+                "0.99,0.9", "--runs",        "1",    "--seconds", "0.01",   "--flat-below",
+                "0",        "--html",        page});
+  std::map<double, double> recall_of;
+  for (const Line& line : only(lines, "search")) {
+    if (line["by"] == "ef") continue;
+    EXPECT_EQ(line["by"], "recall_target");
+    EXPECT_FALSE(line.contains("ef"));
+    recall_of[line["recall_target"].get<double>()] = line["recall_at_10"].get<double>();
+  }
+  ASSERT_EQ(recall_of.size(), 2u);
+  EXPECT_GE(recall_of[0.9], 0.88);
+  EXPECT_GE(recall_of[0.99], 0.975);
+  EXPECT_EQ(only(lines, "search_summary").size(), 2u * 3);
+  std::ifstream html(page);
+  EXPECT_NE(std::string(std::istreambuf_iterator<char>(html), {}).find("by recall"),
+            std::string::npos);
+}
+
 TEST_F(BenchTest, BuildTellsEverySize) {
   const auto lines =
       lines_of({"build", "--generate", "lid24-384", "--sizes", "50,300", "--batch", "10"});

@@ -66,6 +66,10 @@ class Peer {
   // Breadth of the searches that follow. Not beside a search.
   virtual void set_ef(std::uint32_t ef) = 0;
 
+  // What part of the true neighbours they are to find, instead, until set_ef() is called. False:
+  // the library cannot be asked that.
+  virtual bool set_recall_target(float) { return false; }
+
   // The keys.size() nearest of a query, nearest first; returns how many there are. From up to
   // GraphOptions::threads threads at once, `thread` being the caller's number.
   virtual std::size_t search(std::size_t query, unsigned thread, std::span<Key> keys) = 0;

@@ -53,6 +53,7 @@ std::string series_of(const Line& line) {
   if (text_of(line, "scalar") != "none") name += " " + text_of(line, "scalar");
   if (text_of(line, "codes") != "exact") name += " " + text_of(line, "codes");
   if (const std::string way = text_of(line, "way"); !way.empty()) name += " " + way;
+  if (text_of(line, "by") == "recall_target") name += " by recall";
   return name;
 }
 

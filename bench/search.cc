@@ -2,10 +2,14 @@
 //
 // All libraries are built first, from the same rows in the same order; then for every run, every
 // number of threads and every ef they search one after the other, A B C A B C, so that a machine
-// that grows slower does so for all of them. The medians over the runs are reported.
+// that grows slower does so for all of them. The medians over the runs are reported. A library that
+// can be asked for a recall instead of an ef competes a second time, by recall_target.
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <vector>
 
 #include "clock.h"
 #include "curve.h"
@@ -25,6 +29,7 @@ struct Contestant {
 };
 
 struct Samples {
+  double recall = 0;
   std::vector<double> qps, qps_cpu, p50_us, p99_us;
 
   void add(const Speed& speed) {
@@ -34,6 +39,44 @@ struct Samples {
     p99_us.push_back(speed.p99_us);
   }
 };
+
+// A contestant and what it is asked for, one thing after the other.
+struct Entrant {
+  const Contestant* contestant;
+  bool by_target;               // else by ef
+  std::vector<double> asked{};  // ascending
+  std::vector<Samples> samples{};
+
+  const char* by() const { return by_target ? "recall_target" : "ef"; }
+  void ask(std::size_t i, std::uint32_t k) const {
+    if (by_target) {
+      contestant->peer->set_recall_target(static_cast<float>(asked[i]));
+    } else {
+      contestant->peer->set_ef(std::max(static_cast<std::uint32_t>(asked[i]), k));
+    }
+  }
+  std::vector<CurvePoint> curve(std::vector<double> Samples::*values) const {
+    std::vector<CurvePoint> points;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      points.push_back({asked[i], samples[i].recall, median(samples[i].*values)});
+    }
+    return points;
+  }
+};
+
+std::vector<Entrant> entrants_of(const Settings& settings,
+                                 const std::vector<Contestant>& contestants) {
+  std::vector<Entrant> entrants;
+  for (const Contestant& contestant : contestants) {
+    entrants.push_back({&contestant, false});
+    entrants.back().asked.assign(settings.ef.begin(), settings.ef.end());
+    if (!settings.recall_targets.empty() && contestant.peer->set_recall_target(0.9F)) {
+      entrants.push_back({&contestant, true});
+      entrants.back().asked = settings.recall_targets;
+    }
+  }
+  return entrants;
+}
 
 std::vector<Contestant> build_all(const Settings& settings, const Dataset& set, Lines& lines) {
   std::vector<Contestant> contestants;
@@ -59,27 +102,26 @@ std::vector<Contestant> build_all(const Settings& settings, const Dataset& set, 
   return contestants;
 }
 
-// One line a library, number of threads and recall: the speed there, and over hnswlib's.
-void summarise(const Settings& settings, const Dataset& set,
-               const std::vector<Contestant>& contestants, unsigned threads,
-               const std::vector<std::vector<CurvePoint>>& wall,
-               const std::vector<std::vector<CurvePoint>>& cpu, Lines& lines) {
+// One line an entrant, number of threads and recall: the speed there, and over hnswlib's.
+void summarise(const Settings& settings, const Dataset& set, const std::vector<Entrant>& entrants,
+               unsigned threads, Lines& lines) {
   for (const double recall : {0.90, 0.95, 0.99}) {
     std::optional<CurveValue> rival, rival_cpu;
-    for (std::size_t i = 0; i < contestants.size(); ++i) {
-      if (contestants[i].kind.impl != "hnswlib") continue;
-      rival = value_at(wall[i], recall);
-      rival_cpu = value_at(cpu[i], recall);
+    for (const Entrant& entrant : entrants) {
+      if (entrant.contestant->kind.impl != "hnswlib") continue;
+      rival = value_at(entrant.curve(&Samples::qps), recall);
+      rival_cpu = value_at(entrant.curve(&Samples::qps_cpu), recall);
     }
-    for (std::size_t i = 0; i < contestants.size(); ++i) {
-      const auto here = value_at(wall[i], recall);
-      const auto here_cpu = value_at(cpu[i], recall);
-      Line line = begin_line("search_summary", contestants[i].kind, set, settings);
+    for (const Entrant& entrant : entrants) {
+      const auto here = value_at(entrant.curve(&Samples::qps), recall);
+      const auto here_cpu = value_at(entrant.curve(&Samples::qps_cpu), recall);
+      Line line = begin_line("search_summary", entrant.contestant->kind, set, settings);
       line["threads"] = threads;
+      line["by"] = entrant.by();
       line["recall"] = recall;
       line["reached"] = here.has_value();
       if (here) {
-        line["ef"] = rounded(here->ef, 1);
+        line[entrant.by()] = rounded(here->ef, entrant.by_target ? 4 : 1);
         line["qps"] = rounded(here->value, 1);
         line["qps_cpu"] = rounded(here_cpu->value, 1);
         if (here->at_least) line["at_least"] = true;
@@ -102,54 +144,60 @@ void measure_search(const Settings& settings, Lines& lines) {
   const Judge judge(set.metric, set.base, set.queries, truth, settings.k);
   const std::vector<Contestant> contestants = build_all(settings, set, lines);
   const std::size_t queries = set.queries.rows;
+  std::vector<Entrant> entrants = entrants_of(settings, contestants);
+  const std::size_t rounds = std::max(settings.ef.size(), settings.recall_targets.size());
 
-  // [library][ef]
-  std::vector<std::map<std::uint32_t, double>> recalls(contestants.size());
+  for (Entrant& entrant : entrants) {
+    for (std::size_t i = 0; i < entrant.asked.size(); ++i) {
+      entrant.ask(i, settings.k);
+      entrant.samples.emplace_back();
+      entrant.samples[i].recall =
+          mean_recall(*entrant.contestant->peer, judge, queries,
+                      [](Key key) { return static_cast<std::uint32_t>(key); });
+    }
+  }
   for (const unsigned threads : settings.threads) {
-    std::vector<std::map<std::uint32_t, Samples>> samples(contestants.size());
-    const std::size_t stretches = settings.runs * settings.ef.size() * contestants.size();
-    Meter meter(fmt::format("searching, {} thread{}", threads, threads == 1 ? "" : "s"), stretches);
-    std::size_t done = 0;
+    for (Entrant& entrant : entrants) {
+      for (Samples& samples : entrant.samples) samples = Samples{samples.recall, {}, {}, {}, {}};
+    }
+    Meter meter(fmt::format("searching, {} thread{}", threads, threads == 1 ? "" : "s"),
+                settings.runs * rounds);
     for (std::uint32_t run = 0; run < settings.runs; ++run) {
-      for (const std::uint32_t ef : settings.ef) {
-        for (std::size_t i = 0; i < contestants.size(); ++i) {
-          Peer& peer = *contestants[i].peer;
-          peer.set_ef(std::max(ef, settings.k));
-          if (!recalls[i].contains(ef)) {
-            recalls[i][ef] = mean_recall(peer, judge, queries,
-                                         [](Key key) { return static_cast<std::uint32_t>(key); });
-          }
-          samples[i][ef].add(run_queries(peer, queries, judge.k(), threads, settings.seconds));
-          meter.show(++done);
+      for (std::size_t i = 0; i < rounds; ++i) {
+        for (Entrant& entrant : entrants) {
+          if (i >= entrant.asked.size()) continue;
+          entrant.ask(i, settings.k);
+          entrant.samples[i].add(run_queries(*entrant.contestant->peer, queries, judge.k(), threads,
+                                             settings.seconds));
         }
+        meter.show(run * rounds + i + 1);
       }
     }
 
-    std::vector<std::vector<CurvePoint>> wall(contestants.size()), cpu(contestants.size());
-    for (std::size_t i = 0; i < contestants.size(); ++i) {
-      const Contestant& contestant = contestants[i];
+    for (const Entrant& entrant : entrants) {
+      const Contestant& contestant = *entrant.contestant;
       const double bytes = static_cast<double>(contestant.peer->bytes());
-      for (const auto& [ef, sample] : samples[i]) {
+      for (std::size_t i = 0; i < entrant.asked.size(); ++i) {
+        const Samples& samples = entrant.samples[i];
         Line line = begin_line("search", contestant.kind, set, settings);
         line["threads"] = threads;
         line["k"] = judge.k();
-        line["ef"] = ef;
-        line[fmt::format("recall_at_{}", judge.k())] = rounded(recalls[i][ef], 5);
-        line["qps"] = rounded(median(sample.qps), 1);
-        line["qps_cpu"] = rounded(median(sample.qps_cpu), 1);
-        line["p50_us"] = rounded(median(sample.p50_us), 2);
-        line["p99_us"] = rounded(median(sample.p99_us), 2);
+        line["by"] = entrant.by();
+        line[entrant.by()] = entrant.asked[i];
+        line[fmt::format("recall_at_{}", judge.k())] = rounded(samples.recall, 5);
+        line["qps"] = rounded(median(samples.qps), 1);
+        line["qps_cpu"] = rounded(median(samples.qps_cpu), 1);
+        line["p50_us"] = rounded(median(samples.p50_us), 2);
+        line["p99_us"] = rounded(median(samples.p99_us), 2);
         line["bytes_per_vector"] = rounded(bytes / static_cast<double>(set.base.rows), 1);
         line["build_s"] = rounded(contestant.build_s, 3);
         line["build_cpu_s"] = rounded(contestant.build_cpu_s, 3);
         line["build_threads"] = settings.build_threads;
         line["runs"] = settings.runs;
         lines.write(line);
-        wall[i].push_back({double(ef), recalls[i][ef], median(sample.qps)});
-        cpu[i].push_back({double(ef), recalls[i][ef], median(sample.qps_cpu)});
       }
     }
-    summarise(settings, set, contestants, threads, wall, cpu, lines);
+    summarise(settings, set, entrants, threads, lines);
   }
 }
 

@@ -18,6 +18,7 @@ struct Settings {
   GraphOptions graph;
   std::uint32_t k = 10;
   std::vector<std::uint32_t> ef = {10, 16, 24, 32, 40, 56, 80, 120, 180, 280, 400};
+  std::vector<double> recall_targets;  // search: of those that can be asked for a recall
   std::vector<unsigned> threads = {1};
   unsigned build_threads = 1;
   std::uint32_t runs = 3;

@@ -93,17 +93,20 @@ class RecallTest : public ::testing::TestWithParam<Case> {
   }
 
   // Of the ten nearest by an exact scan, the share that a walk with `ef` finds.
-  double recall(std::uint32_t ef) {
+  double recall(std::uint32_t ef) { return recall(SearchOptions{.ef = ef}); }
+  double recall(const SearchOptions& options) {
     std::size_t found = 0;
+    visited_ = 0;
     for (std::size_t q = 0; q < searches_; ++q) {
       std::array<Hit, kWanted> truth, hits;
       const auto scanned = index_->search(query(q), truth, {.exact = true});
-      const auto walked = index_->search(query(q), hits, {.ef = ef});
+      const auto walked = index_->search(query(q), hits, options);
       EXPECT_OK(scanned);
       EXPECT_OK(walked);
       if (!scanned.ok() || !walked.ok()) return 0;
       EXPECT_EQ(scanned->count, kWanted);
       EXPECT_EQ(walked->count, kWanted);
+      visited_ += walked->visited;
       const float last = truth[kWanted - 1].distance;
       found += static_cast<std::size_t>(std::count_if(
           hits.begin(), hits.end(), [&](const Hit& hit) { return hit.distance <= last; }));
@@ -123,6 +126,7 @@ class RecallTest : public ::testing::TestWithParam<Case> {
   formats::Batch base_, queries_;
   std::size_t rows_ = 0;
   std::size_t searches_ = 0;
+  std::uint64_t visited_ = 0;  // by all walks of the last recall()
   Random random_{8};
   std::optional<Index> index_;
 };
@@ -144,6 +148,24 @@ INSTANTIATE_TEST_SUITE_P(, RecallTest, ::testing::ValuesIn(all_cases()),
 TEST_P(RecallTest, OfAFreshGraph) {
   fill();
   expect_recall(0.98);
+}
+
+// Of the index's own vectors it knows the recall as they come; these queries are not among them.
+TEST_P(RecallTest, ATargetIsReachedAndMoreOfItCostsMore) {
+  fill();
+  for (int life = 0; life < 2; ++life) {
+    std::uint64_t before = 0;
+    for (const float target : {0.9F, 0.95F, 0.98F, 0.995F}) {
+      EXPECT_GE(recall(SearchOptions{.recall_target = target}), target - 0.015F) << life;
+      EXPECT_GE(visited_, before);
+      before = visited_;
+    }
+    recall(SearchOptions{.recall_target = 0.9F});
+    EXPECT_LT(visited_, before) << life;
+    for (std::size_t i = 0; i < rows_ / 5; ++i) {
+      ASSERT_OK(index_->upsert(below(random_, rows_), row(below(random_, rows_))));
+    }
+  }
 }
 
 TEST_P(RecallTest, AnExactSearchAgreesWithTheShippedTruth) {

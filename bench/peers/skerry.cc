@@ -85,12 +85,16 @@ class SkerryPeer final : public Peer {
     return true;
   }
 
-  void set_ef(std::uint32_t ef) override { ef_ = ef; }
+  void set_ef(std::uint32_t ef) override { effort_ = {.ef = ef}; }
+  bool set_recall_target(float target) override {
+    effort_ = {.recall_target = target};
+    return true;
+  }
 
   std::size_t search(std::size_t query, unsigned, std::span<Key> keys) override {
     Hit hits[kMostHits];
     const Result<SearchResult> found =
-        index_->search(queries_.row(query), std::span(hits, keys.size()), {.ef = ef_});
+        index_->search(queries_.row(query), std::span(hits, keys.size()), effort_);
     check(found.status());
     for (std::size_t i = 0; i < found->count; ++i) keys[i] = hits[i].key;
     return found->count;
@@ -125,7 +129,7 @@ class SkerryPeer final : public Peer {
   MatrixView queries_;
   std::vector<Key> keys_;  // keys_[row] == row
   std::unique_ptr<Index> index_;
-  std::uint32_t ef_ = 0;
+  SearchOptions effort_;
 };
 
 }  // namespace

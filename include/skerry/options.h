@@ -74,6 +74,11 @@ struct DatabaseOptions {
 struct SearchOptions {
   std::uint32_t ef = 0;  // breadth: more is slower and finds more; raised to k when smaller, and
                          // with rot4 to k + k / 2, which its codes need to choose k from
+  // Instead of ef: how much of the true k nearest is to be found, on average over queries that are
+  // like the vectors; 0.9 to 0.999 are useful, 0 leaves it to ef. The index knows its own recall
+  // from what it sees when it links vectors. A walk goes as far as its query needs, and at most
+  // four times as far as one ef for all queries would.
+  float recall_target = 0;
   Filter filter = {};
   float max_distance = std::numeric_limits<float>::infinity();  // range search: none farther
   std::uint64_t budget = 0;   // vectors to score at most; 0: no limit. With codes the few that were

@@ -61,6 +61,7 @@ void add_format(CLI::App& command, std::string& format);
 void add_create(CLI::App& app);
 void add_import(CLI::App& app);
 void add_search(CLI::App& app);
+void add_tune(CLI::App& app);
 void add_get(CLI::App& app);
 void add_remove(CLI::App& app);
 void add_rename(CLI::App& app);

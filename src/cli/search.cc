@@ -287,8 +287,14 @@ void add_search(CLI::App& app) {
   command->add_option("--vector", self->vector_text, "One query, as a JSON array");
   command->add_option("--like", self->like, "The vector of this key; the key itself is left out");
   command->add_option("-k", self->k, "How many (default: 10)")->check(CLI::Range(0, 1000000));
-  command->add_option("--ef", self->options.ef,
-                      "Breadth: more is slower and finds more (default: the collection's)");
+  CLI::Option* const ef =
+      command->add_option("--ef", self->options.ef,
+                          "Breadth: more is slower and finds more (default: the collection's)");
+  command
+      ->add_option("--recall-target", self->options.recall_target,
+                   "Instead: the part of the true neighbours to find on average, as 0.95")
+      ->check(CLI::Range(0.0F, 0.9999F))
+      ->excludes(ef);
   command->add_flag("--exact", self->options.exact, "Compare with everything");
   command->add_option("--max-distance", self->options.max_distance, "None farther than this");
   command->add_option("--budget", self->options.budget, "Vectors to score at most");

@@ -85,12 +85,7 @@ inline std::size_t gather(const Links& links, std::uint32_t level, Slot node, st
                           BeamScratch& scratch) {
   const std::size_t found = links.read(node, level, scratch.list.data());
   scratch.count_hop(links.bytes(level));
-  for (std::size_t i = 0; i < found; ++i) {
-    const Slot slot = scratch.list[i];
-    scratch.slots[count] = slot;
-    count += scratch.visited.meet(slot) ? 1 : 0;
-  }
-  return count;
+  return count + scratch.visited.meet_all({scratch.list.data(), found}, &scratch.slots[count]);
 }
 
 // One step: asks `first` and the nearest after it in the pool. Their neighbours that were not met
@@ -98,6 +93,10 @@ inline std::size_t gather(const Links& links, std::uint32_t level, Slot node, st
 inline std::size_t ask_two(const Links& links, const Scorer& scorer, std::uint32_t level,
                            Slot first, std::uint64_t left, BeamScratch& scratch) {
   const Slot second = scratch.pool.expand();
+  if (level == 0) {
+    links.prefetch(first);
+    if (second != kNoSlot) links.prefetch(second);
+  }
   std::size_t count = gather(links, level, first, 0, scratch);
   if (second != kNoSlot) count = gather(links, level, second, count, scratch);
   count = static_cast<std::size_t>(std::min<std::uint64_t>(count, left));
@@ -125,16 +124,19 @@ std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::uint32_
     if (first == kNoSlot) break;
     const std::size_t count = ask_two(links, scorer, level, first, budget - scored, scratch);
     scored += count;
-    for (std::size_t i = 0; i < count; ++i) pool.offer(scratch.distances[i], scratch.slots[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      // Who is taken in may be asked soon.
+      const bool taken = pool.offer(scratch.distances[i], scratch.slots[i]);
+      if (taken && level == 0) links.prefetch(scratch.slots[i]);
+    }
     if (stop(count)) break;
-    if (const Slot next = pool.peek(); level == 0 && next != kNoSlot) links.prefetch(next);
   }
   return scored;
 }
 
 // The same walk with a gate: `admit(slot)` decides what may be an answer and is asked only of nodes
 // near enough to be one. Routing ignores it: scratch.pool holds the way, `answers` (begun with its
-// own ef) what was admitted. Ends when the way has nothing nearer than the last of full answers.
+// own ef, perhaps with a reach) what was admitted. Ends when the way has nothing within its bar.
 template <class Admit, class Stop = GoOn>
 std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std::uint32_t level,
                                    Place entry, std::uint64_t budget, Admit admit,
@@ -145,20 +147,20 @@ std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std
   if (admit(entry.slot)) answers.offer(entry.distance, entry.slot);
   std::uint64_t scored = 0;
   while (scored < budget) {
-    if (answers.full() && pool.next_distance() > answers.bar()) break;
+    if (pool.next_distance() > answers.bar()) break;
     const Slot first = pool.expand();
     if (first == kNoSlot) break;
     const std::size_t count = ask_two(links, scorer, level, first, budget - scored, scratch);
     scored += count;
     for (std::size_t i = 0; i < count; ++i) {
       const float distance = scratch.distances[i];
-      pool.offer(distance, scratch.slots[i]);
-      if ((!answers.full() || distance < answers.bar()) && admit(scratch.slots[i])) {
+      const bool taken = pool.offer(distance, scratch.slots[i]);
+      if (taken && level == 0) links.prefetch(scratch.slots[i]);
+      if (answers.wants(distance) && admit(scratch.slots[i])) {
         answers.offer(distance, scratch.slots[i]);
       }
     }
     if (stop(count)) break;
-    if (const Slot next = pool.peek(); level == 0 && next != kNoSlot) links.prefetch(next);
   }
   return scored;
 }

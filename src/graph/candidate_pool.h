@@ -7,11 +7,15 @@
 //
 //     | near ... expanded ... | cursor: first not expanded | ... far |
 //
+// A pool may have a reach: nothing farther than `stretch` times its `anchor`-th is taken in or
+// handed out to be expanded, once it holds so many.
+//
 // Distances that are NaN (sums that overflowed) count as infinite, so that the order is total.
 //
 // Threads: one search at a time owns it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -37,20 +41,36 @@ class CandidatePool {
  public:
   // Empties the pool and lets it hold `ef`. The only call that may allocate.
   Status begin(std::size_t ef) {
-    size_ = cursor_ = 0;
+    size_ = cursor_ = anchor_ = 0;
+    reach_ = std::numeric_limits<float>::infinity();
     ef_ = ef;
     return entries_.reserve(ef + 1);
   }
 
-  // The distance that an offer must beat.
-  float bar() const noexcept {
-    return size_ < ef_ ? std::numeric_limits<float>::infinity() : entries_[size_ - 1].distance;
+  // Would an offer of that distance change anything?
+  bool wants(float distance) const noexcept {
+    return !(distance > reach_) && (size_ < ef_ || distance < entries_[size_ - 1].distance);
   }
   bool full() const noexcept { return size_ == ef_; }
 
-  void offer(float distance, Slot slot) noexcept {
+  // Of an empty pool. anchor: 1 .. ef. Distances below zero are codes' errors and do not stretch.
+  void limit_reach(std::size_t anchor, float stretch) noexcept {
+    anchor_ = anchor;
+    stretch_ = stretch;
+  }
+  // Does it hold its anchor?
+  bool has_reach() const noexcept { return anchor_ != 0 && size_ >= anchor_; }
+
+  // Nothing farther is looked for: the last of a full pool, or the end of its reach.
+  float bar() const noexcept {
+    return size_ < ef_ ? reach_ : std::min(reach_, entries_[size_ - 1].distance);
+  }
+
+  // True when it was taken in.
+  bool offer(float distance, Slot slot) noexcept {
+    if (distance > reach_) return false;
     if (size_ == ef_) {
-      if (!(distance < entries_[size_ - 1].distance)) return;
+      if (!(distance < entries_[size_ - 1].distance)) return false;
       --size_;
     } else if (distance != distance) {
       distance = std::numeric_limits<float>::infinity();
@@ -67,15 +87,21 @@ class CandidatePool {
     entries_[low] = Candidate{distance, slot};
     ++size_;
     if (low < cursor_) cursor_ = low;
+    if (low < anchor_ && size_ >= anchor_) {
+      const float anchor = entries_[anchor_ - 1].distance;
+      reach_ = anchor > 0 ? anchor * stretch_ : anchor;
+    }
+    return true;
   }
 
   // The nearest node that was not expanded, and marks it; kNoSlot when there is none.
   Slot expand() noexcept {
-    while (cursor_ < size_) {
-      Candidate& next = entries_[cursor_++];
+    for (; cursor_ < size_ && entries_[cursor_].distance <= reach_; ++cursor_) {
+      Candidate& next = entries_[cursor_];
       if ((next.slot & kExpanded) == 0) {
         const Slot slot = next.slot;
         next.slot |= kExpanded;
+        ++cursor_;
         return slot;
       }
     }
@@ -88,8 +114,8 @@ class CandidatePool {
     return cursor_ < size_ ? entries_[cursor_].distance : std::numeric_limits<float>::infinity();
   }
 
-  // The node that expand() would most likely return next, for a prefetch.
-  Slot peek() const noexcept { return cursor_ < size_ ? slot(cursor_) : kNoSlot; }
+  // So many of the nearest have been expanded, once next_distance() was asked.
+  std::size_t asked() const noexcept { return cursor_; }
 
   std::size_t size() const noexcept { return size_; }
   float distance(std::size_t i) const noexcept { return entries_[i].distance; }
@@ -102,6 +128,9 @@ class CandidatePool {
   std::size_t size_ = 0;
   std::size_t ef_ = 0;
   std::size_t cursor_ = 0;  // everything before it is expanded
+  std::size_t anchor_ = 0;  // 0: no reach
+  float stretch_ = 0;
+  float reach_ = std::numeric_limits<float>::infinity();
 };
 
 }  // namespace skerry

@@ -62,6 +62,68 @@ TEST(CandidatePool, TakesWhatIsNotANumberForInfinitelyFar) {
   EXPECT_EQ(pool.slot(1), 5U);
 }
 
+TEST(CandidatePool, ReachesNoFartherThanItsAnchorStretched) {
+  CandidatePool pool;
+  ASSERT_TRUE(pool.begin(100).ok());
+  pool.limit_reach(3, 1.5F);
+  pool.offer(1000, 0);
+  pool.offer(10, 1);
+  EXPECT_FALSE(pool.has_reach());
+  EXPECT_TRUE(pool.wants(1e9F));
+  pool.offer(20, 2);
+  EXPECT_TRUE(pool.has_reach());
+  EXPECT_EQ(pool.bar(), 1500.0F);
+  pool.offer(16, 3);  // now 20 is the third: to 30
+  EXPECT_EQ(pool.bar(), 30.0F);
+  EXPECT_TRUE(pool.wants(30));
+  EXPECT_FALSE(pool.wants(30.1F));
+  pool.offer(30.1F, 4);
+  EXPECT_EQ(pool.size(), 4U);
+  pool.offer(29, 5);
+  for (const Slot slot : {1U, 3U, 2U, 5U}) EXPECT_EQ(pool.expand(), slot);
+  EXPECT_EQ(pool.expand(), kNoSlot) << "1000 is in the pool, and beyond the reach";
+  pool.offer(1, 6);  // 16 is the third
+  EXPECT_EQ(pool.bar(), 24.0F);
+  EXPECT_EQ(pool.expand(), 6U);
+  EXPECT_EQ(pool.expand(), kNoSlot);
+
+  // What is at no distance at all is not stretched, nor is an error below it.
+  ASSERT_TRUE(pool.begin(10).ok());
+  pool.limit_reach(2, 1.5F);
+  for (Slot slot = 0; slot < 3; ++slot) pool.offer(0, slot);
+  EXPECT_EQ(pool.bar(), 0.0F);
+  EXPECT_TRUE(pool.wants(0));
+  EXPECT_FALSE(pool.wants(0.1F));
+  pool.offer(-1, 4);
+  pool.offer(-1, 5);
+  EXPECT_EQ(pool.bar(), -1.0F);
+
+  ASSERT_TRUE(pool.begin(10).ok());
+  for (Slot slot = 0; slot < 5; ++slot) pool.offer(static_cast<float>(slot), slot);
+  EXPECT_TRUE(pool.wants(1e9F)) << "a pool begins without a reach";
+}
+
+TEST(VisitedSet, MeetsAllAsOneByOne) {
+  std::mt19937 random(3);
+  VisitedSet one;
+  VisitedSet all;
+  for (int search = 0; search < 300; ++search) {
+    ASSERT_TRUE(one.begin(500).ok());
+    ASSERT_TRUE(all.begin(500).ok());
+    for (int list = 0; list < 5; ++list) {
+      std::vector<Slot> slots(random() % 40);
+      for (Slot& slot : slots) slot = random() % 510;  // some beyond the limit
+      std::vector<Slot> expected;
+      for (const Slot slot : slots) {
+        if (one.meet(slot)) expected.push_back(slot);
+      }
+      std::vector<Slot> met(slots.size() + 1);
+      met.resize(all.meet_all(slots, met.data()));
+      ASSERT_EQ(met, expected);
+    }
+  }
+}
+
 TEST(VisitedSet, MeetsEachSlotOnceASearchForThousandsOfSearches) {
   VisitedSet visited;
   for (int search = 0; search < 1000; ++search) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "base/buffer.h"
 #include "graph/links.h"
@@ -41,6 +42,23 @@ class VisitedSet {
     const bool first = mark != now_;
     mark = now_;
     return first;
+  }
+
+  // Meets all of `slots`; those met for the first time go to `out`, in their order. Returns how
+  // many.
+  std::size_t meet_all(std::span<const Slot> slots, Slot* out) noexcept {
+    // A store to a byte may change anything: what stands in locals need not be loaded again.
+    std::uint8_t* const marks = marks_.data();
+    const std::uint8_t now = now_;
+    const Slot limit = limit_;
+    std::size_t count = 0;
+    for (const Slot slot : slots) {
+      if (slot >= limit) continue;
+      out[count] = slot;
+      count += marks[slot] != now ? 1 : 0;
+      marks[slot] = now;
+    }
+    return count;
   }
 
   bool is_met(Slot slot) const noexcept { return slot < limit_ && marks_[slot] == now_; }

@@ -184,6 +184,11 @@ Scorer Engine::node_scorer(const Storage& storage, Slot slot, std::byte* scratch
 // How far nodes are from each other when links are chosen: on codes that can tell, or exactly.
 Scorer Engine::edge_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept {
   if (codes_ && codes_->choose_links()) return node_scorer(storage, slot, scratch);
+  return exact_node_scorer(storage, slot, scratch);
+}
+
+Scorer Engine::exact_node_scorer(const Storage& storage, Slot slot,
+                                 std::byte* scratch) const noexcept {
   Scorer scorer;
   scorer.unchecked = storage.unchecked_vectors();
   scorer.rows = exact_.rows(storage.vectors.base());

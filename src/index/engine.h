@@ -30,8 +30,10 @@
 #include "index/departures.h"
 #include "index/directory.h"
 #include "index/displaced.h"
+#include "index/recall_model.h"
 #include "index/searcher.h"
 #include "index/storage.h"
+#include "index/walk_trace.h"
 #include "quant/exact_codes.h"
 #include "quant/short_codes.h"
 #include "skerry/index.h"
@@ -234,6 +236,8 @@ class Engine {
     Buffer<Slot> neighbours;     // M a level
     Buffer<Proposal> proposals;  // one a neighbour on layer 0
     Buffer<Slot> proposed;       // for each of them its list before and after, 2 M each
+    bool is_sample = false;      // the model learns from its walk:
+    RecallModel::Sample sample;
   };
 
   // The scratch of whoever chooses a list anew.
@@ -251,6 +255,7 @@ class Engine {
   // The scratch of a thread that links.
   struct LinkScratch {
     BeamScratch beam;
+    WalkTrace trace;
     std::uint32_t slots = 0;  // there is room to walk among so many
     Buffer<std::byte> code;   // of the node that is being linked
     Buffer<Candidate> candidates;
@@ -328,6 +333,7 @@ class Engine {
   Scorer exact_scorer(const Storage& storage, VectorView query, std::byte* scratch) const noexcept;
   Scorer node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
   Scorer edge_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
+  Scorer exact_node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
   std::size_t code_scratch() const noexcept;
 
   // writers.cc
@@ -350,6 +356,8 @@ class Engine {
                      LinkScratch& scratch) noexcept;
   void plan_links(std::span<const Slot> together, std::size_t number, LinkScratch& scratch,
                   Plan& plan) const noexcept;
+  RecallModel::Sample judge_walk(const Storage& storage, Slot slot,
+                                 LinkScratch& scratch) const noexcept;
   void propose(std::span<const Slot> together, Plan& plan, ListScratch& lists) const noexcept;
   void forget_erased(Plan& plan) const noexcept;
   void connect(const Plan& plan, ListScratch& lists) noexcept;
@@ -455,8 +463,9 @@ class Engine {
   std::atomic<Slot> linked_until_{0};
   std::atomic<Slot> backlog_until_{0};
   std::atomic<std::uint64_t> tombstones_{0};
-  Departures departures_;  // who died lately, for walks that began before
-  Displaced displaced_;    // whose links are being moved, for walks that come by
+  Departures departures_;     // who died lately, for walks that began before
+  Displaced displaced_;       // whose links are being moved, for walks that come by
+  RecallModel recall_model_;  // taught under the link lock
 
   std::atomic<std::uint64_t> mended_{0};  // blocks of rows; written by whoever mends
 

@@ -22,6 +22,8 @@
 //   120  CRC-32C of the checksums    u32   over the last section
 //   124  backlog until               u32   0: there is none
 //   128  sections                    { offset u64, bytes u64 } each
+//   256  samples                     f32   of the model of its recall (recall_model.h); 0: none
+//   260  recall                      f32   [k = 10, 100][stretch, ef][32 points]
 //
 // Sections, by slot (docs/design.md tells what is in them):
 //     states     { key, born, died u64; link, in-links u32 }   32 bytes a slot
@@ -37,6 +39,8 @@
 
 #include <cstddef>
 #include <cstdint>
+
+#include "index/recall_model.h"
 
 namespace skerry::image {
 
@@ -92,10 +96,12 @@ struct Header {
   std::uint32_t sums_crc;
   std::uint32_t backlog_until;
   SectionEntry section[kSections];
+  RecallModel::State recall;
 };
 static_assert(offsetof(Header, crc) == 16 && offsetof(Header, dimension) == 56);
 static_assert(offsetof(Header, seed) == 80 && offsetof(Header, used) == 104);
 static_assert(offsetof(Header, sums_crc) == 120 && offsetof(Header, section) == 128);
-static_assert(sizeof(Header) == 128 + 8 * 16 && sizeof(Header) <= kPage);
+static_assert(offsetof(Header, recall) == 128 + 8 * 16 &&
+              sizeof(RecallModel::State) == 4 + 4 * 2 * 2 * 32 && sizeof(Header) <= kPage);
 
 }  // namespace skerry::image

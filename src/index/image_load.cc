@@ -431,6 +431,8 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
       return damaged("the image's entry point is no live node");
     }
   }
+  if (!recall_model_.adopt(header.recall))
+    return damaged("the image's model of its recall is none");
   status = directory_.adopt(std::move(directory), entries, static_cast<std::size_t>(header.live));
   if (status.ok() && !with_rows) status = watch_rows(header, *storage, mode);
   if (status.ok() && mode != ImageMode::view && (header.flags & image::kLinking) != 0) {

@@ -192,6 +192,7 @@ Status Engine::begin_snapshot(ImageSnapshot& snapshot) {
   header.linked_until = graph_.load(std::memory_order_relaxed) && from >= until ? used : from;
   header.backlog_until = from < until ? until : 0;
   header.sweep_at = sweep_at_;
+  header.recall = recall_model_.state();
   const auto bytes = image::sizes_of(storage.shape, used, storage.upper_words_until(used),
                                      Directory::entries_for(static_cast<std::size_t>(header.live)));
   std::uint64_t offset = image::kPage;

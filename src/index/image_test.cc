@@ -62,7 +62,10 @@ std::vector<Hit> answers(const Index& index, unsigned seed) {
   std::vector<Hit> all;
   for (int q = 0; q < 20; ++q) {
     Hit hits[10];
-    const auto result = index.search(random_vector(random, 12), hits);
+    // What it knows of its own recall is a part of it too.
+    SearchOptions options;
+    if (q % 2 == 0) options.recall_target = 0.9F;
+    const auto result = index.search(random_vector(random, 12), hits, options);
     EXPECT_TRUE(result.ok()) << result.status().message();
     all.insert(all.end(), hits, hits + result->count);
   }

@@ -49,6 +49,16 @@ void measure(const Scorer& scorer, std::span<Candidate> candidates) noexcept {
   }
 }
 
+// Of the nodes that are linked so many are looked for widely: the more, the faster an index grows
+// by a part of itself.
+constexpr std::uint32_t sample_every(std::uint32_t nodes) noexcept {
+  return std::clamp(nodes / 1024, 8U, 64U);
+}
+
+std::uint32_t sample_breadth(const IndexOptions& options) noexcept {
+  return std::max(2 * options.ef_construction, 256U);
+}
+
 }  // namespace
 
 Status Engine::reserve_list_scratch(ListScratch& scratch) const {
@@ -65,7 +75,8 @@ Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) c
   const std::uint32_t degree0 = 2 * options_.M;
   Status status = scratch.beam.reserve(degree0);
   if (status.ok()) status = scratch.beam.visited.begin(slots);
-  if (status.ok()) status = scratch.beam.pool.begin(options_.ef_construction);
+  if (status.ok()) status = scratch.beam.pool.begin(sample_breadth(options_));
+  if (status.ok()) status = scratch.trace.reserve(sample_breadth(options_), degree0);
   if (status.ok()) status = scratch.code.reserve(code_scratch());
   if (status.ok()) status = reserve_list_scratch(scratch.lists);
   if (status.ok()) status = scratch.candidates.reserve(options_.ef_construction + kTogether);
@@ -115,6 +126,11 @@ void Engine::link_together(std::span<const Slot> slots, std::uint32_t threads,
   constexpr std::size_t kWorthSharing = 4;
   SKERRY_ASSERT(slots.size() <= scratch.plans.size());
   const EpochGuard guard;  // to the end: what was planned stays what it is
+  // Settled here, as what a thread plans must not depend on how far the others are.
+  const std::uint32_t every = sample_every(writable().used.load(std::memory_order_relaxed));
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    scratch.plans[i].is_sample = slots[i] * 0x9E3779B1U <= 0xFFFFFFFFU / every;
+  }
   std::atomic<std::size_t> next{0};
   const auto plan = [&](LinkScratch& mine) {
     for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < slots.size();) {
@@ -147,6 +163,7 @@ void Engine::link_together(std::span<const Slot> slots, std::uint32_t threads,
       plan_links(slots, i, scratch, planned);
       propose(slots, planned, scratch.lists);
     }
+    if (planned.is_sample) recall_model_.learn(planned.sample);
     connect(planned, scratch.lists);
   }
 }
@@ -163,6 +180,7 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
   plan.slot = slot;
   plan.levels = 0;
   plan.counts[0] = 0;
+  plan.sample = {};
 
   const std::uint32_t level = level_of(options_.seed, slot, options_.M);
   const std::uint32_t entry_level = has_entry ? static_cast<std::uint32_t>(entry >> 32) : 0;
@@ -191,8 +209,18 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
     if (walks) {
       // Neither fails: reserve() has made room for as much.
       SKERRY_ASSERT(beam.visited.begin(limit).ok());
-      SKERRY_ASSERT(beam.pool.begin(options_.ef_construction).ok());
-      beam_search(links, scorer, l, place, ~std::uint64_t{0}, beam);
+      if (l == 0 && plan.is_sample) {
+        SKERRY_ASSERT(beam.pool.begin(sample_breadth(options_)).ok());
+        scratch.trace.begin(place.slot, codes_.has_value());
+        beam_search(links, scorer, l, place, ~std::uint64_t{0}, beam, [&](std::size_t met) {
+          scratch.trace.note(beam, met);
+          return false;
+        });
+        plan.sample = judge_walk(storage, slot, scratch);
+      } else {
+        SKERRY_ASSERT(beam.pool.begin(options_.ef_construction).ok());
+        beam_search(links, scorer, l, place, ~std::uint64_t{0}, beam);
+      }
       place = Place{beam.pool.slot(0), beam.pool.distance(0)};
     }
     // Who died in this very write is not erased yet: he is a neighbour only where the living are
@@ -200,7 +228,8 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
     std::size_t count = 0;
     const auto collect = [&](bool with_dying) {
       count = 0;
-      for (std::size_t i = 0; walks && i < beam.pool.size(); ++i) {
+      const std::size_t met = std::min<std::size_t>(beam.pool.size(), options_.ef_construction);
+      for (std::size_t i = 0; walks && i < met; ++i) {
         const Slot candidate = beam.pool.slot(i);
         const bool gone = with_dying ? is_erased(candidate) : storage.states[candidate].is_dead();
         if (candidate == slot || gone) continue;
@@ -231,6 +260,30 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
     plan.neighbours[0] = static_cast<Slot>(entry);
     plan.counts[0] = 1;
   }
+}
+
+// A walk for `slot`, which the graph does not know, has filled the pool: what would a narrower one
+// have found of the nearest?
+RecallModel::Sample Engine::judge_walk(const Storage& storage, Slot slot,
+                                       LinkScratch& scratch) const noexcept {
+  constexpr std::size_t kMost = anchor_of(RecallModel::kKs.back(), true);
+  const CandidatePool& pool = scratch.beam.pool;
+  Slot seen[kMost];
+  Candidate nearest[kMost];
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < pool.size() && count < kMost; ++i) {
+    const Slot candidate = pool.slot(i);
+    if (candidate == slot || storage.states[candidate].is_dead()) continue;
+    seen[count] = candidate;
+    nearest[count++] = Candidate{pool.distance(i), candidate};
+  }
+  if (codes_) {
+    measure(exact_node_scorer(storage, slot, scratch.lists.code.data()), {nearest, count});
+    std::sort(nearest, nearest + count);
+  }
+  Slot truth[kMost];
+  for (std::size_t i = 0; i < count; ++i) truth[i] = nearest[i].slot;
+  return scratch.trace.judge({truth, count}, {seen, count});
 }
 
 // A plan lets go of who has been erased since it was made.

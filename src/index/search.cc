@@ -41,8 +41,10 @@ constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
 double cost_of_distance(std::size_t stride) noexcept {
   return 12 + static_cast<double>(stride) / 40;
 }
-constexpr double kCostOfState = 1.5;    // looking at a slot's state in a scan
-constexpr double kCostOfPredicate = 6;  // asking the caller
+constexpr std::size_t kFewMore = 4;        // scored again at a time, once there are k
+constexpr std::size_t kMostStretched = 4;  // times the ef that would find as much on average
+constexpr double kCostOfState = 1.5;       // looking at a slot's state in a scan
+constexpr double kCostOfPredicate = 6;     // asking the caller
 
 }  // namespace
 
@@ -53,6 +55,9 @@ Status check_search(const IndexOptions& index, VectorView query,
   }
   if (options.ef > 1048576) {
     return Status(Code::invalid_argument, "ef: expected at most 1048576, given {b}", 0, options.ef);
+  }
+  if (!(options.recall_target >= 0 && options.recall_target < 1)) {
+    return Status(Code::invalid_argument, "recall_target: expected 0 or more, and less than 1");
   }
   if (std::isnan(options.max_distance)) {
     return Status(Code::invalid_argument, "max_distance: expected a number, given NaN");
@@ -176,8 +181,17 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   // Codes too coarse to choose links by do not know who is the k-th either: half as many more are
   // kept to choose from.
   const bool coarse = codes_ && !codes_->choose_links();
-  std::size_t ef =
-      std::max<std::size_t>(options.ef == 0 ? options_.ef : options.ef, coarse ? k + k / 2 : k);
+  std::size_t ef = options.ef == 0 ? options_.ef : options.ef;
+  float stretch = 0;  // 0: the walk ends by ef alone
+  const std::size_t anchor = anchor_of(std::max(k, RecallModel::kKs.front()), codes_.has_value());
+  if (options.recall_target > 0) {
+    const Effort effort = recall_model_.effort(k, options.recall_target);
+    ef = effort.ef;
+    if (options_.metric != Metric::ip && options_.metric != Metric::custom) {
+      stretch = effort.stretch;
+    }
+  }
+  ef = std::max<std::size_t>(ef, coarse ? k + k / 2 : k);
   const double distance_cost = cost_of_distance(exact_.stride());
   const double code_cost = cost_of_distance(codes_ ? codes_->stride() : exact_.stride());
   const double n = static_cast<double>(std::max<std::uint64_t>(live, 1));
@@ -291,14 +305,18 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   const auto is_over = [&patience](std::size_t steps) { return patience.spend(steps); };
   const bool ranged = options.max_distance < std::numeric_limits<float>::infinity();
   for (;;) {
+    // A walk that ends by its stretch goes as far as the query needs, within reason.
+    const std::size_t most = stretch > 0 ? std::max(ef * kMostStretched, anchor) : ef;
     // The pool of a gated walk holds the way, so it is wider by what does not pass.
     const std::size_t breadth =
-        gated ? static_cast<std::size_t>(std::min(n, 1.5 * static_cast<double>(ef) / share) + 1)
-              : ef;
+        gated ? static_cast<std::size_t>(std::min(n, 1.5 * static_cast<double>(most) / share) + 1)
+              : most;
     status = searcher.beam.visited.begin(used);
-    if (status.ok()) status = searcher.beam.pool.begin(std::max(breadth, ef));
-    if (status.ok() && gated) status = searcher.answers.begin(ef);
+    if (status.ok()) status = searcher.beam.pool.begin(std::max(breadth, most));
+    if (status.ok() && gated) status = searcher.answers.begin(most);
     if (!status.ok()) return status;
+    CandidatePool& pool = gated ? searcher.answers : searcher.beam.pool;
+    if (stretch > 0) pool.limit_reach(anchor, stretch);
     const auto walk_from = [&](Place from) {
       const std::uint64_t left = budget > scored ? budget - scored : 0;
       std::uint64_t walked;
@@ -323,12 +341,11 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     };
     // Links have a direction: from where the levels above led, not everybody may be reached. From
     // the entry point everybody is (hold.cc).
-    if (searcher.beam.pool.size() < std::min<std::size_t>(breadth, live)) {
+    if (searcher.beam.pool.size() < std::min<std::size_t>(breadth, live) && !pool.has_reach()) {
       walk_on_from(static_cast<Slot>(entry));
     }
     // Who lost a link meanwhile may be the way to others.
     displaced_.each_since(settled, walk_on_from);
-    CandidatePool& pool = gated ? searcher.answers : searcher.beam.pool;
     std::size_t block = 0;
 
     // The walk's marks tell whom it has met all the same, since he was linked.
@@ -366,15 +383,20 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       break;
     }
 
-    // Codes only choose: what may be among the k is scored on the exact rows. Half as many again
-    // and ten more were enough to lose nothing measurable against re-ranking all ef.
+    // Codes only choose: what may be among the k is scored on the exact rows.
     top.clear();
     std::size_t found = 0;
     bool beyond = false;  // range search: something farther was seen, so all nearer were too
-    const std::size_t rerank = codes_ ? std::min(ef, k + k / 2 + 10) : ef;
+    const std::size_t rerank = codes_ ? std::min(most, anchor_of(k, true)) : most;
+    float error = 0;  // the largest seen of a code's distance
     const auto flush = [&] {
       if (codes_) {
+        float by_code[kBlock];
+        std::copy_n(searcher.block_distances.data(), block, by_code);
         exact(searcher.block.data(), block, searcher.block_distances.data());
+        for (std::size_t i = 0; i < block; ++i) {
+          error = std::max(error, std::abs(by_code[i] - searcher.block_distances[i]));
+        }
         scored += block;
         result.reranked += block;
       }
@@ -388,15 +410,24 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       }
       block = 0;
     };
+    for (std::size_t i = 0; i < std::min(pool.size(), rerank); ++i) {
+      __builtin_prefetch(&storage.states[pool.slot(i)]);
+    }
+    std::size_t due = codes_ ? std::min(k + 2, kBlock) : kBlock;
     for (std::size_t i = 0; i < pool.size() && found < rerank; ++i) {
       // Exact rows come in order: behind the k best only their equals can matter.
       if (!codes_ && found >= k && pool.distance(i) > pool.distance(i - 1)) break;
+      // Behind them it would take an error twice the largest that was seen.
+      if (codes_ && block == 0 && top.full() && !top.wants(pool.distance(i) - 2 * error)) break;
       const Slot slot = pool.slot(i);
       if (!gated && !storage.states[slot].visible(view.sequence)) continue;
       ++found;
       searcher.block[block] = slot;
       searcher.block_distances[block++] = pool.distance(i);
-      if (block == kBlock) flush();
+      if (block == due) {
+        flush();
+        if (codes_) due = kFewMore;
+      }
     }
     flush();
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "quant/lanes.h"
 #include "simd/kernels.h"
 
 namespace skerry {
@@ -174,37 +175,24 @@ void convert(VectorView vector, Scalar scalar, void* out) noexcept {
 }
 
 void to_floats(VectorView vector, float* out) noexcept {
+  if (vector.scalar() == Scalar::f32) {
+    std::memcpy(out, vector.data(), vector.dimension() * sizeof(float));
+    return;
+  }
   for (std::size_t i = 0; i < vector.dimension(); ++i) {
     out[i] = component(vector.data(), vector.scalar(), i);
   }
 }
 
-// Sums side by side, as one alone would wait for every addition. Their number is part of what a
-// norm is: to add in another order is to round otherwise.
 double norm(VectorView vector) noexcept {
-  constexpr std::size_t kSums = 8;
-  double sums[kSums] = {};
-  const auto add = [&](auto component_at) {
-    std::size_t i = 0;
-    for (; i + kSums <= vector.dimension(); i += kSums) {
-      for (std::size_t lane = 0; lane < kSums; ++lane) {
-        const double value = component_at(i + lane);
-        sums[lane] += value * value;
-      }
-    }
-    for (; i < vector.dimension(); ++i) {
-      const double value = component_at(i);
-      sums[i % kSums] += value * value;
-    }
-  };
+  const auto square = [](double value) { return value * value; };
+  const std::size_t n = vector.dimension();
   if (vector.scalar() == Scalar::f32) {
-    add([&](std::size_t i) { return load<float>(vector.data(), i); });
-  } else {
-    add([&](std::size_t i) { return component(vector.data(), vector.scalar(), i); });
+    return std::sqrt(
+        sum_of(n, [&](std::size_t i) { return square(load<float>(vector.data(), i)); }));
   }
-  const double even = (sums[0] + sums[2]) + (sums[4] + sums[6]);
-  const double odd = (sums[1] + sums[3]) + (sums[5] + sums[7]);
-  return std::sqrt(even + odd);
+  return std::sqrt(sum_of(
+      n, [&](std::size_t i) { return square(component(vector.data(), vector.scalar(), i)); }));
 }
 
 }  // namespace skerry

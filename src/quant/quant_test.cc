@@ -186,8 +186,8 @@ TEST(Sq8Codes, AreWithinAPercentOfTheTruth) {
       for (int round = 0; round < 20; ++round) {
         const auto vector = random_vector(random, dimension);
         const auto query = random_vector(random, dimension);
-        codes.encode(vector, row.data());
-        codes.encode(query, other.data());
+        codes.encode(vector, row.data(), scratch.data());
+        codes.encode(query, other.data(), scratch.data());
         const std::uint32_t slot = 0;
         float as_query = 0;
         float as_row = 0;
@@ -405,6 +405,26 @@ TEST(Rot4Codes, AreNumbersHoweverLongTheVectors) {
   }
 }
 
+TEST(Sq8Codes, OfTheWidestAndTheNarrowestRangesAreCodes) {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  constexpr float kLeast = std::numeric_limits<float>::denorm_min();
+  const Sq8Codes codes(Metric::l2, 4);
+  std::vector<std::byte> row(codes.stride());
+  std::vector<std::byte> scratch(codes.scratch_bytes());
+  const auto bytes_of = [&](const std::vector<float>& vector) {
+    codes.encode(vector, row.data(), scratch.data());
+    std::vector<int> bytes(4);
+    for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<int>(row[i]);
+    return bytes;
+  };
+  EXPECT_EQ(bytes_of({-kMost, kMost, 0, kMost / 2}), (std::vector<int>{0, 255, 128, 191}));
+  EXPECT_EQ(bytes_of({5, 5, 5, 5}), (std::vector<int>{0, 0, 0, 0}));
+  const std::vector<int> narrow = bytes_of({0, kLeast, 2 * kLeast, 0});
+  EXPECT_EQ(narrow[0], 0);
+  EXPECT_EQ(narrow[3], 0);
+  EXPECT_EQ(bytes_of({-1, 254, 0.4F, 0.6F}), (std::vector<int>{0, 255, 1, 2}));
+}
+
 TEST(Sq8Codes, OfConstantAndZeroVectorsAreExact) {
   const Sq8Codes codes(Metric::cosine, 5);
   const std::vector<float> zero(5, 0.0F);
@@ -413,10 +433,10 @@ TEST(Sq8Codes, OfConstantAndZeroVectorsAreExact) {
   std::vector<std::byte> scratch(codes.scratch_bytes());
   const std::uint32_t slot = 0;
   float out = -1;
-  codes.encode(zero, row.data());
+  codes.encode(zero, row.data(), scratch.data());
   Scorer{codes.prepare(constant, scratch.data()), codes.rows(row.data())}(&slot, 1, &out);
   EXPECT_EQ(out, 1.0F);
-  codes.encode(constant, row.data());
+  codes.encode(constant, row.data(), scratch.data());
   Scorer{codes.prepare(constant, scratch.data()), codes.rows(row.data())}(&slot, 1, &out);
   EXPECT_NEAR(out, 0.0F, 1e-6);
 }

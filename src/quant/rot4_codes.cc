@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "quant/convert.h"
+#include "quant/lanes.h"
 
 namespace skerry {
 namespace {
@@ -39,32 +40,9 @@ double fit(const std::int16_t* u, std::size_t n, std::int32_t m) noexcept {
   return static_cast<double>(dot) * dot / squares;
 }
 
-// Side by side, as one sum alone would wait for every addition.
-constexpr std::size_t kLanes = 8;
-
-// Adds up of(i) for all i below n.
-template <class Of>
-double sum_of(std::size_t n, Of of) noexcept {
-  double sums[kLanes] = {};
-  std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += of(i + lane);
-  }
-  for (; i < n; ++i) sums[i % kLanes] += of(i);
-  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
-}
-
+// The largest size.
 float largest(const float* u, std::size_t n) noexcept {
-  float most[kLanes] = {};
-  std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const float size = std::abs(u[i + lane]);
-      most[lane] = size > most[lane] ? size : most[lane];
-    }
-  }
-  for (; i < n; ++i) most[0] = std::max(most[0], std::abs(u[i]));
-  return *std::max_element(most, most + kLanes);
+  return extent_of(n, [u](std::size_t i) { return std::abs(u[i]); }).high;
 }
 
 // Whole numbers from -limit to limit; zeroes of zeroes.
@@ -93,11 +71,7 @@ std::size_t Rot4Codes::scratch_bytes() const noexcept {
 
 // Into u goes the direction of what the mean leaves, rotated; zeroes when it leaves nothing.
 Rot4Codes::Shape Rot4Codes::rotate(VectorView vector, float* u, float* work) const noexcept {
-  if (vector.scalar() == Scalar::f32) {
-    std::memcpy(u, vector.data(), dimension_ * sizeof(float));
-  } else {
-    to_floats(vector, u);
-  }
+  to_floats(vector, u);
   const auto at = [&](std::size_t i) { return static_cast<double>(u[i]); };
   const double mean = sum_of(dimension_, at) / static_cast<double>(dimension_);
   const double square = sum_of(dimension_, [&](std::size_t i) { return at(i) * at(i); });

@@ -5,8 +5,14 @@
 #include <cstring>
 
 #include "quant/convert.h"
+#include "quant/lanes.h"
 
 namespace skerry {
+namespace {
+
+constexpr double kMost = 3e38;
+
+}  // namespace
 
 Sq8Codes::Sq8Codes(Metric metric, std::size_t dimension) noexcept
     : metric_(metric), dimension_(dimension) {
@@ -14,26 +20,29 @@ Sq8Codes::Sq8Codes(Metric metric, std::size_t dimension) noexcept
   stride_ = row_stride(tail_ + sizeof(Tail));
 }
 
-// Needs no scratch.
-void Sq8Codes::encode(VectorView vector, std::byte* row, std::byte*) const noexcept {
-  float low = component(vector.data(), vector.scalar(), 0);
-  float high = low;
-  double squares = 0;
-  for (std::size_t i = 0; i < dimension_; ++i) {
-    const float value = component(vector.data(), vector.scalar(), i);
-    low = std::min(low, value);
-    high = std::max(high, value);
-    squares += static_cast<double>(value) * value;
-  }
-  const double step = (static_cast<double>(high) - low) / 255;
-  const double inverse = step > 0 ? 1 / step : 0;
+// The components as floats, behind a row of whoever prepares a query.
+std::size_t Sq8Codes::scratch_bytes() const noexcept {
+  return stride_ + dimension_ * sizeof(float);
+}
+
+void Sq8Codes::encode(VectorView vector, std::byte* row, std::byte* scratch) const noexcept {
+  auto* const v = reinterpret_cast<float*>(scratch + stride_);
+  to_floats(vector, v);
+  const auto [low, high] = extent_of(dimension_, [v](std::size_t i) { return v[i]; });
+  const double step = (static_cast<double>(high) - static_cast<double>(low)) / 255;
+  // Of halves, as the range of all floats is none, and at most what a float can be.
+  const float half_low = low / 2;
+  const float inverse = step > 0 ? static_cast<float>(std::min(2 / step, kMost)) : 0;
   std::uint32_t sum = 0;
+  auto* const __restrict codes = reinterpret_cast<std::uint8_t*>(row);
   for (std::size_t i = 0; i < dimension_; ++i) {
-    const double value = component(vector.data(), vector.scalar(), i);
-    const auto code = static_cast<std::uint8_t>(std::min((value - low) * inverse + 0.5, 255.0));
-    row[i] = static_cast<std::byte>(code);
-    sum += code;
+    const auto code = static_cast<std::int32_t>((v[i] / 2 - half_low) * inverse + 0.5F);
+    codes[i] = static_cast<std::uint8_t>(std::min(code, 255));
+    sum += codes[i];
   }
+  const double squares = sum_of(dimension_, [v](std::size_t i) {
+    return static_cast<double>(v[i]) * static_cast<double>(v[i]);
+  });
   // A cosine row stands for v / |v|.
   const double unit = metric_ != Metric::cosine ? 1 : squares > 0 ? 1 / std::sqrt(squares) : 0;
   Tail tail;
@@ -45,7 +54,7 @@ void Sq8Codes::encode(VectorView vector, std::byte* row, std::byte*) const noexc
 }
 
 QueryCode Sq8Codes::prepare(VectorView query, std::byte* scratch) const noexcept {
-  encode(query, scratch);
+  encode(query, scratch, scratch);
   return prepare_row(scratch, scratch);
 }
 

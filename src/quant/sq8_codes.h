@@ -33,8 +33,8 @@ class Sq8Codes {
   Sq8Codes(Metric metric, std::size_t dimension) noexcept;
 
   std::size_t stride() const noexcept { return stride_; }
-  std::size_t scratch_bytes() const noexcept { return stride_; }
-  void encode(VectorView vector, std::byte* row, std::byte* scratch = nullptr) const noexcept;
+  std::size_t scratch_bytes() const noexcept;
+  void encode(VectorView vector, std::byte* row, std::byte* scratch) const noexcept;
   QueryCode prepare(VectorView query, std::byte* scratch) const noexcept;
   QueryCode prepare_row(const std::byte* row, std::byte* scratch) const noexcept;
   simd::Rows rows(const std::byte* base) const noexcept {

@@ -317,6 +317,28 @@ class Keeping(CliCase):
         self.assertIn("recall@10", self.run_skerry("verify", self.db, "--level", "recall"))
         self.run_skerry("verify", self.db, "--level", "hard", expect=USAGE)
 
+    def test_tune_tells_what_recall_costs(self):
+        self.import_rows(3000)
+        lines = self.run_json("tune", self.db, "docs", "--samples", 40)
+        self.assertEqual([line["recall_target"] for line in lines[:6]],
+                         [0.9, 0.95, 0.98, 0.99, 0.995, 0.999])
+        self.assertEqual([line["ef"] for line in lines[6:]], [16, 32, 64, 128, 256, 512])
+        for line in lines:
+            self.assertEqual((line["queries"], line["own_vectors"], line["k"]), (40, True, 10))
+            self.assertGreaterEqual(line["recall"], 0.85)
+            self.assertLessEqual(line["p50_us"], line["p99_us"])
+        self.assertGreaterEqual(lines[11]["recall"], 0.99)
+        self.assertGreater(lines[11]["visited"], lines[6]["visited"])
+        queries = self.write("q.fbin", pack_bin(rows(7)))
+        lines = self.run_json("tune", self.db, "docs", "--queries", queries, "-k", 3)
+        self.assertEqual((lines[0]["queries"], lines[0]["own_vectors"]), (7, False))
+        self.assertIn("recall_target 0.95", self.run_skerry("tune", self.db, "docs"))
+        self.run_skerry("tune", self.db, "docs", "--queries", self.path("no.fbin"), expect=NOT_FOUND)
+        self.run_skerry("search", self.db, "docs", "--like", 7, "--recall-target", 0.9, "--ef", 9,
+                        expect=USAGE)
+        self.assertEqual(len(self.run_json("search", self.db, "docs", "--like", 7, "-k", 5,
+                                           "--recall-target", 0.9)[0]["hits"]), 5)
+
     def test_a_backup_is_restored_and_verified(self):
         self.import_rows(200)
         copy, back = self.path("copy"), self.path("back")
