@@ -10,8 +10,8 @@ namespace {
 constexpr float kMemory = 256;
 // What is assumed before there are samples weighs as much as this many of them.
 constexpr float kAssumed = 8;
-// Of what may be missed, so much is not: samples are of a moment before, when the index was smaller,
-// and their truth is what a wide walk has found.
+// Of what may be missed, so much is not: samples are of a moment before, when the index was
+// smaller, and their truth is what a wide walk has found.
 constexpr double kMargin = 0.2;
 constexpr double kLeastMissed = 1e-4;
 
