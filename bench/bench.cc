@@ -148,6 +148,9 @@ void set_defaults(const CLI::App& bench, Settings& settings) {
     return app->parsed() && app->get_option(option)->empty();
   };
   if (is_left_out("update", "--ef") || is_left_out("churn", "--ef")) settings.ef = {40, 80};
+  if (is_left_out("filter", "--ef")) {
+    settings.ef.insert(settings.ef.end(), {800, 1600});
+  }
   if (is_left_out("mixed", "--ef") || is_left_out("crossover", "--ef")) settings.ef = {80};
   if (is_left_out("mixed", "--collection")) {
     settings.collections = {Durability::commit, Durability::none};
@@ -189,6 +192,16 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
       ->capture_default_str();
   add_build_threads(search, words);
   add_runs(search, settings, "0.3");
+
+  CLI::App& filter = add("filter", "Recall against speed with filters", &measure_filter);
+  add_index(filter, settings, true);
+  add_sweep(filter, settings, "[10,16,24,32,40,56,80,120,180,280,400,800,1600]");
+  filter.add_option("--shares", settings.shares, "Parts of the rows that pass, each in turn")
+      ->check(CLI::Range(0.0, 1.0))
+      ->delimiter(',')
+      ->capture_default_str();
+  add_build_threads(filter, words);
+  add_runs(filter, settings, "0.3");
 
   CLI::App& build =
       add("build", "Inserting one by one, in batches, and rebuilding", &measure_build);

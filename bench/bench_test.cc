@@ -146,6 +146,48 @@ TEST_F(BenchTest, SearchByRecallTargetIsASeriesOfItsOwn) {
             std::string::npos);
 }
 
+TEST_F(BenchTest, FilterAsksOfRowsAnywhereNearAndFar) {
+  const auto lines = lines_of({"filter",
+                               "--data",
+                               glove_,
+                               "--metric",
+                               "cosine",
+                               "--n",
+                               "2000",
+                               "--query-limit",
+                               "100",
+                               "--codes",
+                               "sq8",
+                               "--peers",
+                               "hnswlib,usearch:f32",
+                               "--shares",
+                               "0.3,0.01",
+                               "--ef",
+                               "10,200",
+                               "--runs",
+                               "1",
+                               "--seconds",
+                               "0.01",
+                               "--flat-below",
+                               "0"});
+  std::set<std::string> libraries;
+  std::set<std::string> ways;
+  for (const Line& line : only(lines, "filter")) {
+    expect_fields(line, {"share", "passes", "ef", "recall_at_10", "qps", "qps_cpu", "p99_us"});
+    libraries.insert(line["impl"]);
+    ways.insert(line["passes"]);
+    if (line["impl"] == "skerry" || line["ef"] == 200) {
+      EXPECT_GE(line["recall_at_10"].get<double>(), line["ef"] == 200 ? 0.95 : 0.7) << line.dump();
+    }
+  }
+  EXPECT_TRUE(libraries.contains("skerry"));
+  EXPECT_EQ(ways, (std::set<std::string>{"any", "near", "far"}));
+  EXPECT_EQ(only(lines, "filter").size(), libraries.size() * 2 * 3 * 2);
+  const auto summaries = only(lines, "filter_summary");
+  EXPECT_EQ(summaries.size(), libraries.size() * 2 * 3);
+  for (const Line& line : summaries) EXPECT_TRUE(line["reached"].get<bool>()) << line.dump();
+}
+
 TEST_F(BenchTest, BuildTellsEverySize) {
   const auto lines =
       lines_of({"build", "--generate", "lid24-384", "--sizes", "50,300", "--batch", "10"});

@@ -13,6 +13,9 @@ namespace skerry::bench {
 // and 0.99 and its ratio to hnswlib's.
 void measure_search(const Settings& settings, Lines& lines);
 
+// The same with filters, of rows anywhere, near the queries, and far from them.
+void measure_filter(const Settings& settings, Lines& lines);
+
 // The cost of an insert, of a batch and of a whole build at several sizes.
 void measure_build(const Settings& settings, Lines& lines);
 

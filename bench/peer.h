@@ -70,6 +70,10 @@ class Peer {
   // the library cannot be asked that.
   virtual bool set_recall_target(float) { return false; }
 
+  // Rows that may be answers of the searches that follow, a byte each, by key; borrowed. Nullptr:
+  // all. False: the library cannot.
+  virtual bool set_filter(const std::uint8_t*) { return false; }
+
   // The keys.size() nearest of a query, nearest first; returns how many there are. From up to
   // GraphOptions::threads threads at once, `thread` being the caller's number.
   virtual std::size_t search(std::size_t query, unsigned thread, std::span<Key> keys) = 0;

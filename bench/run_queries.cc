@@ -5,6 +5,7 @@
 #include <barrier>
 #include <exception>
 #include <mutex>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -21,26 +22,32 @@ struct Share {  // of one thread
 };
 
 // The clock is read once a query: the end of one is the beginning of the next.
-void ask(Peer& peer, std::size_t queries, std::size_t k, unsigned thread, std::size_t first,
+void ask(Peer& peer, const QueryList& queries, std::size_t k, unsigned thread, std::size_t first,
          double until, const std::atomic<bool>* ended, Share& share) {
   std::vector<Key> keys(k);
-  std::size_t query = first % queries;
+  std::size_t next = first % queries.size();
   double before = wall_seconds();
   const double cpu = thread_seconds();
   do {
-    peer.search(query, thread, keys);
+    peer.search(queries[next], thread, keys);
     const double after = wall_seconds();
     share.latencies_us.push_back(static_cast<float>((after - before) * 1e6));
     before = after;
-    if (++query == queries) query = 0;
+    if (++next == queries.size()) next = 0;
   } while (before < until && !stop_asked() && !(ended && *ended));
   share.cpu_s = thread_seconds() - cpu;
 }
 
 }  // namespace
 
-Speed run_queries(Peer& peer, std::size_t queries, std::size_t k, unsigned threads, double seconds,
-                  const std::atomic<bool>* ended) {
+QueryList first_queries(std::size_t count) {
+  QueryList queries(count);
+  std::iota(queries.begin(), queries.end(), 0u);
+  return queries;
+}
+
+Speed run_queries(Peer& peer, const QueryList& queries, std::size_t k, unsigned threads,
+                  double seconds, const std::atomic<bool>* ended) {
   std::vector<Share> shares(threads);
   std::barrier warm(threads);
   std::atomic<double> began{0};
@@ -48,7 +55,7 @@ Speed run_queries(Peer& peer, std::size_t queries, std::size_t k, unsigned threa
   std::mutex failure_lock;
   const auto work = [&](unsigned thread) {
     try {
-      const std::size_t first = queries / threads * thread;
+      const std::size_t first = queries.size() / threads * thread;
       Share& share = shares[thread];
       share.latencies_us.reserve(1 << 20);
       ask(peer, queries, k, thread, first, wall_seconds() + seconds / 10, ended, share);
@@ -81,22 +88,22 @@ Speed run_queries(Peer& peer, std::size_t queries, std::size_t k, unsigned threa
   return {count / wall, count / cpu * threads, percentile(all, 0.5), percentile(all, 0.99)};
 }
 
-double mean_recall(Peer& peer, const Judge& judge, std::size_t queries,
+double mean_recall(Peer& peer, const Judge& judge, const QueryList& queries,
                    const std::function<std::uint32_t(Key)>& row_of) {
   std::vector<Key> keys(judge.k());
   std::vector<std::uint32_t> rows;
   double sum = 0;
-  for (std::size_t query = 0; query < queries; ++query) {
+  for (std::size_t i = 0; i < queries.size(); ++i) {
     check_stop();
-    const std::size_t count = peer.search(query, 0, keys);
+    const std::size_t count = peer.search(queries[i], 0, keys);
     rows.clear();
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t row = row_of(keys[i]);
+    for (std::size_t found = 0; found < count; ++found) {
+      const std::uint32_t row = row_of(keys[found]);
       if (row != kNoRow) rows.push_back(row);
     }
-    sum += judge.recall(query, rows);
+    sum += judge.recall(i, rows);
   }
-  return sum / static_cast<double>(queries);
+  return sum / static_cast<double>(queries.size());
 }
 
 }  // namespace skerry::bench

@@ -11,22 +11,14 @@
 #include <optional>
 #include <vector>
 
-#include "clock.h"
+#include "contestant.h"
 #include "curve.h"
 #include "measure.h"
 #include "meter.h"
 #include "run_queries.h"
-#include "stop.h"
 
 namespace skerry::bench {
 namespace {
-
-struct Contestant {
-  PeerKind kind;
-  std::unique_ptr<Peer> peer;
-  double build_s = 0;
-  double build_cpu_s = 0;
-};
 
 struct Samples {
   double recall = 0;
@@ -78,30 +70,6 @@ std::vector<Entrant> entrants_of(const Settings& settings,
   return entrants;
 }
 
-std::vector<Contestant> build_all(const Settings& settings, const Dataset& set, Lines& lines) {
-  std::vector<Contestant> contestants;
-  for (PeerKind& kind : present_peers("search", settings, lines)) {
-    GraphOptions graph = settings.graph;
-    graph.capacity = set.base.rows;
-    Contestant contestant{std::move(kind), nullptr, 0, 0};
-    contestant.peer = contestant.kind.make(set, graph);
-    Meter meter("building " + contestant.kind.label(), set.base.rows);
-    const Stopwatch watch;
-    // In pieces, so that the bar moves and Ctrl-C is heard; a piece is many times what a batch
-    // needs to be worth its threads.
-    const std::size_t piece = settings.build_threads == 1 ? 1 : 10'000;
-    for (std::size_t row = 0; row < set.base.rows; row += piece) {
-      check_stop();
-      contestant.peer->add(row, std::min(piece, set.base.rows - row), settings.build_threads);
-      meter.show(row);
-    }
-    contestant.build_s = watch.wall();
-    contestant.build_cpu_s = watch.cpu();
-    contestants.push_back(std::move(contestant));
-  }
-  return contestants;
-}
-
 // One line an entrant, number of threads and recall: the speed there, and over hnswlib's.
 void summarise(const Settings& settings, const Dataset& set, const std::vector<Entrant>& entrants,
                unsigned threads, Lines& lines) {
@@ -142,7 +110,7 @@ void measure_search(const Settings& settings, Lines& lines) {
   const Dataset set = load_dataset(settings.data);
   const Truth truth = load_truth(settings.data, set, settings.k);
   const Judge judge(set.metric, set.base, set.queries, truth, settings.k);
-  const std::vector<Contestant> contestants = build_all(settings, set, lines);
+  const std::vector<Contestant> contestants = build_all("search", settings, set, lines);
   const std::size_t queries = set.queries.rows;
   std::vector<Entrant> entrants = entrants_of(settings, contestants);
   const std::size_t rounds = std::max(settings.ef.size(), settings.recall_targets.size());

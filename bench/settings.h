@@ -19,6 +19,7 @@ struct Settings {
   std::uint32_t k = 10;
   std::vector<std::uint32_t> ef = {10, 16, 24, 32, 40, 56, 80, 120, 180, 280, 400};
   std::vector<double> recall_targets;  // search: of those that can be asked for a recall
+  std::vector<double> shares = {0.5, 0.1, 0.01, 0.001};  // filter: of the rows that pass
   std::vector<unsigned> threads = {1};
   unsigned build_threads = 1;
   std::uint32_t runs = 3;

@@ -68,6 +68,23 @@ class HnswlibPeer final : public Peer {
 
   void set_ef(std::uint32_t ef) override { graph_->setEf(ef); }
 
+  // By its marks: a search walks over marked elements and returns none, which is what the filters
+  // of newer ones do.
+  bool set_filter(const std::uint8_t* passes) override {
+    if (filter_ != nullptr) {
+      for (std::size_t i = 0; i < graph_->cur_element_count; ++i) {
+        if (filter_[i] == 0) graph_->unmarkDelete(i);
+      }
+    }
+    filter_ = passes;
+    if (filter_ != nullptr) {
+      for (std::size_t i = 0; i < graph_->cur_element_count; ++i) {
+        if (filter_[i] == 0) graph_->markDelete(i);
+      }
+    }
+    return true;
+  }
+
   std::size_t search(std::size_t query, unsigned, std::span<Key> keys) override {
     auto found = graph_->searchKnn(queries_.row(query), keys.size());
     const std::size_t count = found.size();
@@ -127,6 +144,7 @@ class HnswlibPeer final : public Peer {
   const Matrix& queries_;
   std::unique_ptr<hnswlib::SpaceInterface<float>> space_;
   std::unique_ptr<hnswlib::HierarchicalNSW<float>> graph_;
+  const std::uint8_t* filter_ = nullptr;
   std::deque<hnswlib::tableint> marked_;  // places of removed elements, the first removed first
 };
 

@@ -85,16 +85,21 @@ class SkerryPeer final : public Peer {
     return true;
   }
 
-  void set_ef(std::uint32_t ef) override { effort_ = {.ef = ef}; }
+  void set_ef(std::uint32_t ef) override { options_ = {.ef = ef, .filter = options_.filter}; }
   bool set_recall_target(float target) override {
-    effort_ = {.recall_target = target};
+    options_ = {.recall_target = target, .filter = options_.filter};
+    return true;
+  }
+  bool set_filter(const std::uint8_t* passes) override {
+    passes_.bytes = passes;
+    options_.filter = passes != nullptr ? Filter::where(passes_) : Filter();
     return true;
   }
 
   std::size_t search(std::size_t query, unsigned, std::span<Key> keys) override {
     Hit hits[kMostHits];
     const Result<SearchResult> found =
-        index_->search(queries_.row(query), std::span(hits, keys.size()), effort_);
+        index_->search(queries_.row(query), std::span(hits, keys.size()), options_);
     check(found.status());
     for (std::size_t i = 0; i < found->count; ++i) keys[i] = hits[i].key;
     return found->count;
@@ -129,7 +134,11 @@ class SkerryPeer final : public Peer {
   MatrixView queries_;
   std::vector<Key> keys_;  // keys_[row] == row
   std::unique_ptr<Index> index_;
-  SearchOptions effort_;
+  SearchOptions options_;
+  struct {
+    const std::uint8_t* bytes;
+    bool operator()(Key key) const { return bytes[key] != 0; }
+  } passes_{nullptr};
 };
 
 }  // namespace

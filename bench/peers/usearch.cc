@@ -73,8 +73,16 @@ class UsearchPeer final : public Peer {
 
   void set_ef(std::uint32_t ef) override { index_.change_expansion_search(ef); }
 
+  bool set_filter(const std::uint8_t* passes) override {
+    filter_ = passes;
+    return true;
+  }
+
   std::size_t search(std::size_t query, unsigned thread, std::span<Key> keys) override {
-    auto found = index_.search(queries_.row(query), keys.size(), thread);
+    const auto passes = [this](index_dense_t::vector_key_t key) { return filter_[key] != 0; };
+    auto found = filter_ == nullptr
+                     ? index_.search(queries_.row(query), keys.size(), thread)
+                     : index_.filtered_search(queries_.row(query), keys.size(), passes, thread);
     check(found.error);
     static_assert(sizeof(Key) == sizeof(index_dense_t::vector_key_t));
     index_dense_t::vector_key_t labels[kMostHits];
@@ -145,6 +153,7 @@ class UsearchPeer final : public Peer {
   const Matrix& base_;
   const Matrix& queries_;
   index_dense_t index_;
+  const std::uint8_t* filter_ = nullptr;
   Key next_label_ = 0;
   std::deque<Key> free_labels_;            // of removed keys, the first removed first
   std::vector<Key> key_of_;                // by label; empty while every label is its key
