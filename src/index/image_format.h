@@ -97,10 +97,12 @@ struct Header {
   std::uint32_t backlog_until;
   SectionEntry section[kSections];
   RecallModel::State recall;
+  std::uint32_t padding;  // no byte of a header is left to chance
 };
 static_assert(offsetof(Header, crc) == 16 && offsetof(Header, dimension) == 56);
 static_assert(offsetof(Header, seed) == 80 && offsetof(Header, used) == 104);
 static_assert(offsetof(Header, sums_crc) == 120 && offsetof(Header, section) == 128);
+static_assert(sizeof(Header) == offsetof(Header, padding) + sizeof(std::uint32_t));
 static_assert(offsetof(Header, recall) == 128 + 8 * 16 &&
               sizeof(RecallModel::State) == 4 + 4 * 2 * 2 * 32 && sizeof(Header) <= kPage);
 
