@@ -154,7 +154,8 @@ std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std
     scored += count;
     for (std::size_t i = 0; i < count; ++i) {
       const float distance = scratch.distances[i];
-      const bool taken = pool.offer(distance, scratch.slots[i]);
+      // What is beyond the bar now will never be asked: the way stays short.
+      const bool taken = !(distance > answers.bar()) && pool.offer(distance, scratch.slots[i]);
       if (taken && level == 0) links.prefetch(scratch.slots[i]);
       if (answers.wants(distance) && admit(scratch.slots[i])) {
         answers.offer(distance, scratch.slots[i]);

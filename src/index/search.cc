@@ -34,7 +34,12 @@
 namespace skerry {
 namespace {
 
-constexpr std::uint32_t kSample = 128;  // slots asked to estimate what a predicate passes
+// Slots are asked to estimate what a predicate passes, until so many have passed: then the estimate
+// is good to a quarter. At most one in kSamplePart, and kMostSampled.
+constexpr std::uint32_t kSamplePasses = 16;
+constexpr std::uint32_t kSamplePart = 32;
+constexpr std::uint32_t kLeastSampled = 128;
+constexpr std::uint32_t kMostSampled = 4096;
 constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
 
 // Rough nanoseconds, for choosing only; measured on one machine, the ratios matter.
@@ -45,6 +50,7 @@ constexpr std::size_t kFewMore = 4;        // scored again at a time, once there
 constexpr std::size_t kMostStretched = 4;  // times the ef that would find as much on average
 constexpr double kCostOfState = 1.5;       // looking at a slot's state in a scan
 constexpr double kCostOfPredicate = 6;     // asking the caller
+constexpr double kCostOfStep = 12;         // of a walk, a node: its link, mark, place in the pool
 
 }  // namespace
 
@@ -238,9 +244,10 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   } else if (filter.kind() == Filter::Kind::predicate && may_walk) {
     std::uint32_t asked = 0;
     std::uint32_t passed = 0;
+    const std::uint32_t most = std::clamp(used / kSamplePart, kLeastSampled, kMostSampled);
     // Slots far apart, the same ones each time: a search repeats.
     std::uint64_t at = used / 2;
-    for (std::uint32_t i = 0; i < 2 * kSample && asked < kSample; ++i) {
+    for (std::uint32_t i = 0; i < 2 * most && asked < most && passed < kSamplePasses; ++i) {
       const auto slot = static_cast<Slot>(at % used);
       at += 0x9E3779B97F4A7C15ULL % used + 1;
       if (!storage.states[slot].visible(view.sequence)) continue;
@@ -259,9 +266,9 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   // A gated walk must meet ef / share nodes before ef of them pass.
   const double met = std::min(n, static_cast<double>(ef) / share);
   const double new_each = options_.M * 0.6;  // nodes met for the first time at each step
-  const double walk_cost =
-      std::min(n, met * new_each) * (code_cost + (gated ? kCostOfPredicate * 0.3 : 0)) +
-      backlog * (kCostOfState + code_cost);
+  const double walk_cost = std::min(n, met * new_each) *
+                               (code_cost + kCostOfStep + (gated ? kCostOfPredicate * 0.3 : 0)) +
+                           backlog * (kCostOfState + code_cost);
   const double scan_cost =
       used * kCostOfState + n * (gated ? kCostOfPredicate : 0) + n * share * distance_cost * 0.6;
 
