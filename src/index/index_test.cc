@@ -104,6 +104,49 @@ TEST_P(IndexTest, FindsWhatWasAddedUpdatedAndNotWhatWasRemoved) {
   EXPECT_LE(index->stats().tombstones, 200U);
 }
 
+// One in a hundred passes. Where they are near the query a walk meets them at once; where they are
+// far it gives up and all are looked at.
+TEST_P(IndexTest, ARareFilterIsWalkedWhereItsAnswersAreNearAndScannedWhereTheyAreNot) {
+  constexpr Key kRows = 24'000;
+  std::mt19937_64 random(29);
+  auto index = Index::create(options(6));
+  ASSERT_TRUE(index.ok());
+  std::vector<Key> keys(kRows);
+  Vector rows;
+  for (Key key = 0; key < kRows; ++key) {
+    keys[key] = key;
+    const Vector vector = random_vector(random, 6);
+    rows.insert(rows.end(), vector.begin(), vector.end());
+  }
+  ASSERT_TRUE(index->insert(keys, MatrixView(rows, 6), {.threads = 0}).ok());
+  const Vector centre(6, 0.5F);
+  std::vector<std::pair<double, Key>> near;
+  for (const Key key : keys) {
+    near.emplace_back(l2(centre, Vector(&rows[key * 6], &rows[key * 6] + 6)), key);
+  }
+  std::sort(near.begin(), near.end());
+  std::vector<bool> passes(kRows);
+  for (Key i = 0; i < kRows / 100; ++i) passes[near[i].second] = true;
+  const auto predicate = [&](Key key) { return passes[key]; };
+  const SearchOptions filtered{.ef = 40, .filter = Filter::where(predicate)};
+
+  Hit hits[10];
+  const auto walked = index->search(centre, hits, filtered);
+  ASSERT_TRUE(walked.ok());
+  EXPECT_EQ(walked->count, 10U);
+  EXPECT_FALSE(walked->exact);
+  EXPECT_LT(walked->visited, 1500U);
+  int right = 0;
+  for (const Hit& hit : hits) right += hit.distance <= near[9].first * 1.0001 ? 1 : 0;
+  EXPECT_GE(right, 9);
+
+  const auto scanned = index->search(Vector(6, -4.0F), hits, filtered);
+  ASSERT_TRUE(scanned.ok());
+  EXPECT_EQ(scanned->count, 10U);
+  EXPECT_TRUE(scanned->exact);
+  for (const Hit& hit : hits) EXPECT_TRUE(passes[hit.key]);
+}
+
 TEST_P(IndexTest, SurvivesTheRemovalOfEverythingAndBeginsAgain) {
   std::mt19937_64 random(11);
   auto index = Index::create(options(8));

@@ -46,10 +46,13 @@ constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
 double cost_of_distance(std::size_t stride) noexcept {
   return 12 + static_cast<double>(stride) / 40;
 }
+// A filter's answers may be near the query or far from it: a walk knows after so many nodes.
+constexpr std::uint64_t kProbe = 256;
+constexpr double kWorthProbing = 8;        // times the probe, a scan costs
 constexpr std::size_t kFewMore = 4;        // scored again at a time, once there are k
 constexpr std::size_t kMostStretched = 4;  // times the ef that would find as much on average
 constexpr double kCostOfState = 1.5;       // looking at a slot's state in a scan
-constexpr double kCostOfPredicate = 6;     // asking the caller
+constexpr double kCostOfPredicate = 2;     // asking the caller
 constexpr double kCostOfStep = 12;         // of a walk, a node: its link, mark, place in the pool
 
 }  // namespace
@@ -265,10 +268,10 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
   share = std::max(share, 1e-6);
   // A gated walk must meet ef / share nodes before ef of them pass.
   const double met = std::min(n, static_cast<double>(ef) / share);
-  const double new_each = options_.M * 0.6;  // nodes met for the first time at each step
-  const double walk_cost = std::min(n, met * new_each) *
-                               (code_cost + kCostOfStep + (gated ? kCostOfPredicate * 0.3 : 0)) +
-                           backlog * (kCostOfState + code_cost);
+  const double new_each = options_.M * 1.2;  // nodes met for the first time at each step
+  const double step_cost = code_cost + kCostOfStep + (gated ? kCostOfPredicate : 0);
+  const double walk_cost =
+      std::min(n, met * new_each) * step_cost + backlog * (kCostOfState + code_cost);
   const double scan_cost =
       used * kCostOfState + n * (gated ? kCostOfPredicate : 0) + n * share * distance_cost * 0.6;
 
@@ -289,7 +292,9 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
 
   // flat_below 0 asks for the graph always; but a walk that would meet everybody is a scan.
   const bool cheaper = options_.flat_below == 0 && !gated ? ef >= live : walk_cost >= scan_cost;
-  if (!may_walk || cheaper) {
+  const double affordable = scan_cost / step_cost;  // nodes that a gated walk may meet
+  const bool probes = gated && affordable > kWorthProbing * static_cast<double>(kProbe);
+  if (!may_walk || (cheaper && !probes)) {
     scan(0);
     if (patience.is_cancelled()) return Watch::asked();
     top.finish();
@@ -309,14 +314,32 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     place = descend(links, scorer, level, place, used, budget, searcher.beam, scored);
   }
 
-  const auto is_over = [&patience](std::size_t steps) { return patience.spend(steps); };
+  // A gated walk that meets too few answers gives up: at the latest when it has cost as much as a
+  // scan; where a scan is expected to be cheaper, as soon as the first nodes tell nothing else.
+  bool gave_up = false;
+  bool probed = false;
+  std::uint64_t met_by_walk = 0;
+  const auto is_over = [&](std::size_t steps) {
+    met_by_walk += steps;
+    if (gated && met_by_walk >= kProbe) {
+      const auto so_far = static_cast<double>(met_by_walk);
+      const double rate = std::max(static_cast<double>(searcher.answers.size()), 0.5) / so_far;
+      const double expected = probed || !cheaper || searcher.answers.full()
+                                  ? so_far
+                                  : static_cast<double>(ef) / rate * new_each;
+      probed = true;
+      gave_up = gave_up || expected > affordable;
+    }
+    return patience.spend(steps) || gave_up;
+  };
   const bool ranged = options.max_distance < std::numeric_limits<float>::infinity();
   for (;;) {
     // A walk that ends by its stretch goes as far as the query needs, within reason.
     const std::size_t most = stretch > 0 ? std::max(ef * kMostStretched, anchor) : ef;
     // The pool of a gated walk holds the way, so it is wider by what does not pass.
     const std::size_t breadth =
-        gated ? static_cast<std::size_t>(std::min(n, 1.5 * static_cast<double>(most) / share) + 1)
+        gated ? static_cast<std::size_t>(
+                    std::min({n, affordable, 1.5 * static_cast<double>(most) / share}) + 1)
               : most;
     status = searcher.beam.visited.begin(used);
     if (status.ok()) status = searcher.beam.pool.begin(std::max(breadth, most));
@@ -340,7 +363,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     };
     walk_from(place);
     const auto walk_on_from = [&](Slot slot) {
-      if (result.exhausted || slot >= used || !searcher.beam.visited.meet(slot)) return;
+      if (result.exhausted || gave_up || slot >= used || !searcher.beam.visited.meet(slot)) return;
       Place missed{slot, 0};
       scorer(&missed.slot, 1, &missed.distance);
       ++scored;
@@ -353,6 +376,10 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
     }
     // Who lost a link meanwhile may be the way to others.
     displaced_.each_since(settled, walk_on_from);
+    if (gave_up) {
+      scan(scored);
+      break;
+    }
     std::size_t block = 0;
 
     // The walk's marks tell whom it has met all the same, since he was linked.
