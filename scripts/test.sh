@@ -90,8 +90,9 @@ if [ -z "$quick" ]; then
   passed=$((passed + count))
   ran+=", arm64 $count"
 
-  # The library and whatever is fed to it, fuzz targets included. The command, the bench and how much
-  # is found are the release build's; scripts/sanitize.sh asan-ubsan runs those too.
+  # The library and whatever is fed to it, fuzz targets included. The command and the bench are built,
+  # for clang's warnings; what they do, and how much is found, is the release build's to test.
+  # scripts/sanitize.sh asan-ubsan runs those too.
   memory=(skerry_unit_tests {image,store,formats,text}_fuzz)
   for test in tests/*_test.cc; do
     case $test in
@@ -102,7 +103,7 @@ if [ -z "$quick" ]; then
   done
   need_for clang
   use_sanitizer asan-ubsan
-  build_preset asan-ubsan "${memory[@]}"
+  build_preset asan-ubsan "${memory[@]}" skerry_cli
   count_tests asan-ubsan -R "^($(IFS='|' && echo "${memory[*]}"))\$"
 
   # Where threads meet. What one thread does alone is half of the time and none of what
