@@ -79,6 +79,13 @@ struct Vec {
                             _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256()));
   }
 
+  static void sum_four(Words a, Words b, Words c, Words d, std::uint32_t* out) {
+    const __m256i four = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(out),
+        _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1)));
+  }
+
   struct Pair {
     struct Sum {
       Words even = _mm256_setzero_si256();
@@ -86,9 +93,7 @@ struct Vec {
     };
     static constexpr bool kOwn = false;
     static constexpr bool kSigned = false;
-    static Words total(const Sum& a, const Sum& b, Words) {
-      return _mm256_add_epi32(_mm256_add_epi32(a.even, b.even), _mm256_add_epi32(a.odd, b.odd));
-    }
+    static Words total(const Sum& sum, Words) { return _mm256_add_epi32(sum.even, sum.odd); }
   };
 
   // Bytes at even and at odd places, each in 16 bits: cheaper than widening, which shuffles.
@@ -157,8 +162,8 @@ struct Vec {
       add_products(sum, _mm256_maddubs_epi16(_mm256_set1_epi8(-128), q), _mm256_set1_epi16(1));
       return sum;
     }
-    static Words total(const Sum& a, const Sum& b, Words own) {
-      return _mm256_sub_epi32(Pair::total(a, b, own), own);
+    static Words total(const Sum& sum, Words own) {
+      return _mm256_sub_epi32(Pair::total(sum, own), own);
     }
   };
 

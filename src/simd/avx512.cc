@@ -82,6 +82,21 @@ struct Vec {
 
   // words + unsigned bytes * signed bytes
   static Words products(Words sum, Bytes u, Bytes s) { return _mm512_dpbusd_epi32(sum, u, s); }
+  static void sum_four(Words a, Words b, Words c, Words d, std::uint32_t* out) {
+    const auto half = [](Words v) {
+      return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    };
+    const auto pairs = [](__m256i v, __m256i w) {
+      return _mm256_add_epi32(_mm256_unpacklo_epi32(v, w), _mm256_unpackhi_epi32(v, w));
+    };
+    const __m256i two = pairs(half(a), half(b));
+    const __m256i more = pairs(half(c), half(d));
+    const __m256i four =
+        _mm256_add_epi32(_mm256_unpacklo_epi64(two, more), _mm256_unpackhi_epi64(two, more));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(out),
+        _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1)));
+  }
   static Bytes all(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
   static Bytes flipped(Bytes v) { return xor_(v, all(-128)); }
 
@@ -92,9 +107,7 @@ struct Vec {
     struct Sum {
       Words products = _mm512_setzero_si512();
     };
-    static Words total(const Sum& a, const Sum& b, Words own) {
-      return _mm512_sub_epi32(_mm512_add_epi32(a.products, b.products), own);
-    }
+    static Words total(const Sum& sum, Words own) { return _mm512_sub_epi32(sum.products, own); }
   };
   struct DotS8U8 : Dot {
     static constexpr bool kSigned = true;
@@ -146,10 +159,9 @@ struct Vec {
     };
     static constexpr bool kSigned = false;
     static constexpr bool kOwn = true;
-    static Words total(const Sum& a, const Sum& b, Words own) {
-      const Words squares = _mm512_add_epi32(a.squares, b.squares);
-      const Words crosses = _mm512_add_epi32(a.crosses, b.crosses);
-      return _mm512_add_epi32(_mm512_sub_epi32(squares, _mm512_slli_epi32(crosses, 1)), own);
+    static Words total(const Sum& sum, Words own) {
+      return _mm512_add_epi32(_mm512_sub_epi32(sum.squares, _mm512_slli_epi32(sum.crosses, 1)),
+                              own);
     }
   };
   struct L2U8 : L2 {

@@ -14,6 +14,7 @@
 //     DotU8 DotS8 DotS8U8          q.v of u8, of i8, of an i8 query with a u8 row
 //     DotS8U4                      and with the two halves of a row's bytes, each its own query
 //     L2U8 L2S8                    sum (q - v)^2
+//     sum_four(a, b, c, d, out)    sum_words of each
 //     and_ or_ xor_, count_bits    words + the bits set in a register of bytes
 //     kMasks                       true: load_first(p, n) reads n components and clears the rest;
 //                                  false: keep_last(v, n) clears all but the last n, and
@@ -94,6 +95,14 @@ template <class V = Vec>
   }
 }
 
+// Four rows.
+struct Four {
+  const std::uint8_t* a;
+  const std::uint8_t* b;
+  const std::uint8_t* c;
+  const std::uint8_t* d;
+};
+
 // Four sums side by side hide the latency of an addition.
 template <class Measure, class Q, class V>
 [[gnu::always_inline]] inline float float_sum(const Q* q, const V* v, std::size_t n) {
@@ -114,40 +123,66 @@ template <class Measure, class Q, class V>
   return Vec::sum(Vec::add(Vec::add(s0, s1), Vec::add(s2, s3)));
 }
 
+// Sums over q and each of four rows, side by side: what is loaded of q serves them all, and to add
+// up across four registers costs little more than across one. (Of an array GCC 12 would keep the
+// sums in memory.)
 template <class Pair>
-[[gnu::always_inline]] inline std::uint32_t byte_sum(const std::uint8_t* q, const std::uint8_t* v,
-                                                     std::size_t n, Vec::Words own) {
+[[gnu::always_inline]] inline void byte_sums(const std::uint8_t* q, const Four& row, std::size_t n,
+                                             Vec::Words own, std::uint32_t* out) {
   constexpr std::size_t kStep = Vec::kBytes;
-  typename Pair::Sum s0 = {};
-  typename Pair::Sum s1 = {};
+  typename Pair::Sum a = {};
+  typename Pair::Sum b = {};
+  typename Pair::Sum c = {};
+  typename Pair::Sum d = {};
   std::size_t i = 0;
-  for (; i + 2 * kStep <= n; i += 2 * kStep) {
-    Pair::step(s0, Vec::load_bytes(q + i), Vec::load_bytes(v + i));
-    Pair::step(s1, Vec::load_bytes(q + i + kStep), Vec::load_bytes(v + i + kStep));
+  for (; i + kStep <= n; i += kStep) {
+    const Vec::Bytes part = Vec::load_bytes(q + i);
+    Pair::step(a, part, Vec::load_bytes(row.a + i));
+    Pair::step(b, part, Vec::load_bytes(row.b + i));
+    Pair::step(c, part, Vec::load_bytes(row.c + i));
+    Pair::step(d, part, Vec::load_bytes(row.d + i));
   }
-  if (i + kStep <= n) {
-    Pair::step(s0, Vec::load_bytes(q + i), Vec::load_bytes(v + i));
-    i += kStep;
+  if (i < n) {
+    const Vec::Bytes part = byte_tail(q, i, n);
+    Pair::step(a, part, byte_tail(row.a, i, n));
+    Pair::step(b, part, byte_tail(row.b, i, n));
+    Pair::step(c, part, byte_tail(row.c, i, n));
+    Pair::step(d, part, byte_tail(row.d, i, n));
   }
-  if (i < n) Pair::step(s1, byte_tail(q, i, n), byte_tail(v, i, n));
-  return Vec::sum_words(Pair::total(s0, s1, own));
+  Vec::sum_four(Pair::total(a, own), Pair::total(b, own), Pair::total(c, own), Pair::total(d, own),
+                out);
 }
 
 // Of half bytes: the low halves meet the first n bytes of q, the high ones those behind.
-[[gnu::always_inline]] inline std::int32_t half_sum(const std::uint8_t* q, const std::uint8_t* v,
-                                                    std::size_t n) {
+[[gnu::always_inline]] inline void half_sums(const std::uint8_t* q, const Four& row, std::size_t n,
+                                             std::uint32_t* out) {
   using Pair = Vec::DotS8U4;
   constexpr std::size_t kStep = Vec::kBytes;
-  Pair::Sum sum = {};
+  Pair::Sum a = {};
+  Pair::Sum b = {};
+  Pair::Sum c = {};
+  Pair::Sum d = {};
   std::size_t i = 0;
   for (; i + kStep <= n; i += kStep) {
-    Pair::step(sum, Vec::load_bytes(q + i), Vec::load_bytes(q + n + i), Vec::load_bytes(v + i));
+    const Vec::Bytes low = Vec::load_bytes(q + i);
+    const Vec::Bytes high = Vec::load_bytes(q + n + i);
+    Pair::step(a, low, high, Vec::load_bytes(row.a + i));
+    Pair::step(b, low, high, Vec::load_bytes(row.b + i));
+    Pair::step(c, low, high, Vec::load_bytes(row.c + i));
+    Pair::step(d, low, high, Vec::load_bytes(row.d + i));
   }
-  if (i < n) Pair::step(sum, byte_tail(q, i, n), byte_tail(q + n, i, n), byte_tail(v, i, n));
-  return static_cast<std::int32_t>(Vec::sum_words(Pair::total(sum)));
+  if (i < n) {
+    const Vec::Bytes low = byte_tail(q, i, n);
+    const Vec::Bytes high = byte_tail(q + n, i, n);
+    Pair::step(a, low, high, byte_tail(row.a, i, n));
+    Pair::step(b, low, high, byte_tail(row.b, i, n));
+    Pair::step(c, low, high, byte_tail(row.c, i, n));
+    Pair::step(d, low, high, byte_tail(row.d, i, n));
+  }
+  Vec::sum_four(Pair::total(a), Pair::total(b), Pair::total(c), Pair::total(d), out);
 }
 
-// What the query alone contributes to byte_sum().
+// What the query alone contributes to byte_sums().
 template <class Pair>
 [[gnu::always_inline]] inline Vec::Words byte_own([[maybe_unused]] const std::uint8_t* q,
                                                   [[maybe_unused]] std::size_t n) {
@@ -263,13 +298,13 @@ struct ByteKernel {
         n(rows.dimension),
         own(byte_own<Pair>(q, n)) {}
   std::size_t row_bytes(const Rows& rows) const { return rows.dimension; }
-  [[gnu::always_inline]] std::uint32_t word(const std::byte* row) const {
-    return byte_sum<Pair>(q, reinterpret_cast<const std::uint8_t*>(row), n, own);
+  [[gnu::always_inline]] void sums(const Four& row, std::uint32_t* out) const {
+    byte_sums<Pair>(q, row, n, own, out);
   }
   // A dot product of i8 is a signed number below 2^31, all other sums are unsigned.
-  [[gnu::always_inline]] float number(const std::byte* row) const {
-    if constexpr (Pair::kSigned) return static_cast<float>(static_cast<std::int32_t>(word(row)));
-    return static_cast<float>(word(row));
+  [[gnu::always_inline]] static float number(std::uint32_t word) {
+    if constexpr (Pair::kSigned) return static_cast<float>(static_cast<std::int32_t>(word));
+    return static_cast<float>(word);
   }
 
   const std::uint8_t* q;
@@ -280,14 +315,18 @@ struct ByteKernel {
 template <class Pair>
 struct ByteL2Kernel : ByteKernel<Pair> {
   using ByteKernel<Pair>::ByteKernel;
-  [[gnu::always_inline]] float operator()(const std::byte* row) const { return this->number(row); }
+  [[gnu::always_inline]] float distance(std::uint32_t word,
+                                        [[maybe_unused]] const std::byte* row) const {
+    return this->number(word);
+  }
 };
 
 template <class Pair>
 struct ByteIpKernel : ByteKernel<Pair> {
   using ByteKernel<Pair>::ByteKernel;
-  [[gnu::always_inline]] float operator()(const std::byte* row) const {
-    return 1 - this->number(row);
+  [[gnu::always_inline]] float distance(std::uint32_t word,
+                                        [[maybe_unused]] const std::byte* row) const {
+    return 1 - this->number(word);
   }
 };
 
@@ -296,8 +335,8 @@ struct ByteCosineKernel : ByteKernel<Pair> {
   ByteCosineKernel(const Query& query, const Rows& rows)
       : ByteKernel<Pair>(query, rows), scale(query.scale), tail(rows.tail) {}
   std::size_t row_bytes(const Rows& rows) const { return rows.tail + sizeof(float); }
-  [[gnu::always_inline]] float operator()(const std::byte* row) const {
-    return clamped(1 - this->number(row) * scale * tail_float(row + tail, 0));
+  [[gnu::always_inline]] float distance(std::uint32_t word, const std::byte* row) const {
+    return clamped(1 - this->number(word) * scale * tail_float(row + tail, 0));
   }
 
   float scale;
@@ -308,12 +347,12 @@ struct Sq8Kernel : ByteKernel<Vec::DotS8U8> {
   Sq8Kernel(const Query& of, const Rows& rows)
       : ByteKernel<Vec::DotS8U8>(of, rows), query(of), tail(rows.tail) {}
   std::size_t row_bytes(const Rows& rows) const { return rows.tail + 4 * sizeof(float); }
-  [[gnu::always_inline]] float operator()(const std::byte* row) const {
+  [[gnu::always_inline]] float distance(std::uint32_t word, const std::byte* row) const {
     const float low = tail_float(row + tail, 0);
     const float step = tail_float(row + tail, 1);
     const float bias = tail_float(row + tail, 2);
     const float step_sum = tail_float(row + tail, 3);
-    return query.offset + bias + low * query.sum + step * query.scale * number(row) +
+    return query.offset + bias + low * query.sum + step * query.scale * number(word) +
            step_sum * query.cross;
   }
 
@@ -325,9 +364,11 @@ struct Rot4Kernel {
   Rot4Kernel(const Query& of, const Rows& rows)
       : query(of), half((std::size_t{rows.dimension} + 1) / 2), tail(rows.tail) {}
   std::size_t row_bytes(const Rows& rows) const { return rows.tail + 3 * sizeof(float); }
-  [[gnu::always_inline]] float operator()(const std::byte* row) const {
-    const auto sum = static_cast<float>(half_sum(static_cast<const std::uint8_t*>(query.data),
-                                                 reinterpret_cast<const std::uint8_t*>(row), half));
+  [[gnu::always_inline]] void sums(const Four& row, std::uint32_t* out) const {
+    half_sums(static_cast<const std::uint8_t*>(query.data), row, half, out);
+  }
+  [[gnu::always_inline]] float distance(std::uint32_t word, const std::byte* row) const {
+    const auto sum = static_cast<float>(static_cast<std::int32_t>(word));
     const float factor = tail_float(row + tail, 0);
     const float bias = tail_float(row + tail, 1);
     const float mean = tail_float(row + tail, 2);
@@ -423,9 +464,39 @@ struct HaversineKernel {
   for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i);
 }
 
+// Rows that are asked for together, of a number of lines that the compiler knows: it is most of
+// what a short row costs beside its arithmetic.
+template <std::size_t kLines>
+[[gnu::always_inline]] inline void prefetch_rows(const std::byte* base, std::size_t stride,
+                                                 const std::uint32_t* slots, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::byte* const row = base + slots[i] * stride;
+    for (std::size_t line = 0; line < kLines; ++line) __builtin_prefetch(row + line * 64);
+  }
+}
+
+[[gnu::always_inline]] inline void prefetch_rows(const std::byte* base, std::size_t stride,
+                                                 std::size_t bytes, const std::uint32_t* slots,
+                                                 std::size_t count) {
+  switch ((bytes + 63) / 64) {
+    case 1:
+      return prefetch_rows<1>(base, stride, slots, count);
+    case 2:
+      return prefetch_rows<2>(base, stride, slots, count);
+    case 3:
+      return prefetch_rows<3>(base, stride, slots, count);
+    case 4:
+      return prefetch_rows<4>(base, stride, slots, count);
+    default:
+      for (std::size_t i = 0; i < count; ++i) prefetch(base + slots[i] * stride, bytes);
+  }
+}
+
+// One row after the other; of kernels that sum bytes four at once, some of which may be the same.
 template <class Kernel>
 void batch(const Query& query, const Rows& rows, const std::uint32_t* slots, std::size_t count,
            float* out) {
+  if (count == 0) return;
   const Kernel kernel(query, rows);
   const std::byte* const base = rows.base;
   const std::size_t stride = rows.stride;
@@ -433,15 +504,35 @@ void batch(const Query& query, const Rows& rows, const std::uint32_t* slots, std
   const std::size_t all = kernel.row_bytes(rows);
   const std::size_t bytes = all < most ? all : most;
   const std::size_t ahead = rows.lookahead < count ? rows.lookahead : count;
-  for (std::size_t i = 0; i < ahead; ++i) prefetch(base + slots[i] * stride, bytes);
-  std::size_t i = 0;
-  if (ahead > 0) {
-    for (; i < count - ahead; ++i) {
-      prefetch(base + slots[i + ahead] * stride, bytes);
+  prefetch_rows(base, stride, bytes, slots, ahead);
+  const std::size_t behind = ahead > 0 ? count - ahead : 0;  // so many are asked for by and by
+  if constexpr (requires(const Four& row, std::uint32_t* words) { kernel.sums(row, words); }) {
+    std::uint32_t last[4];
+    for (std::size_t r = 0; r < 4; ++r) {
+      last[r] = slots[count / 4 * 4 + r < count ? count / 4 * 4 + r : count - 1];
+    }
+    for (std::size_t i = 0; i < count; i += 4) {
+      const std::uint32_t* const four = i + 4 <= count ? slots + i : last;
+      const std::byte* row[4];
+      for (std::size_t r = 0; r < 4; ++r) {
+        row[r] = base + four[r] * stride;
+        if (i + r < behind) prefetch(base + slots[i + r + ahead] * stride, bytes);
+      }
+      const auto bytes_of = [](const std::byte* of) {
+        return reinterpret_cast<const std::uint8_t*>(of);
+      };
+      std::uint32_t words[4];
+      kernel.sums({bytes_of(row[0]), bytes_of(row[1]), bytes_of(row[2]), bytes_of(row[3])}, words);
+      float distances[4];
+      for (std::size_t r = 0; r < 4; ++r) distances[r] = kernel.distance(words[r], row[r]);
+      for (std::size_t r = 0; r < 4 && i + r < count; ++r) out[i + r] = distances[r];
+    }
+  } else {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i < behind) prefetch(base + slots[i + ahead] * stride, bytes);
       out[i] = kernel(base + slots[i] * stride);
     }
   }
-  for (; i < count; ++i) out[i] = kernel(base + slots[i] * stride);
 }
 
 // -- plain sums

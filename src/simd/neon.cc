@@ -58,15 +58,17 @@ struct Vec {
   static Bytes xor_(Bytes a, Bytes b) { return veorq_u8(a, b); }
   static Words count_bits(Words sum, Bytes v) { return vdotq_u32(sum, vcntq_u8(v), vdupq_n_u8(1)); }
 
+  static void sum_four(Words a, Words b, Words c, Words d, std::uint32_t* out) {
+    vst1q_u32(out, vpaddq_u32(vpaddq_u32(a, b), vpaddq_u32(c, d)));
+  }
+
   struct Pair {
     struct Sum {
       Words products = vdupq_n_u32(0);
     };
     static constexpr bool kOwn = false;
     static constexpr bool kSigned = false;
-    static Words total(const Sum& a, const Sum& b, Words own) {
-      return vaddq_u32(vaddq_u32(a.products, b.products), own);
-    }
+    static Words total(const Sum& sum, Words own) { return vaddq_u32(sum.products, own); }
   };
   struct DotU8 : Pair {
     static void step(Sum& sum, Bytes q, Bytes v) { sum.products = vdotq_u32(sum.products, q, v); }

@@ -51,6 +51,13 @@ struct Vec {
     return sum + static_cast<std::uint32_t>(__builtin_popcount(v));
   }
 
+  static void sum_four(Words a, Words b, Words c, Words d, std::uint32_t* out) {
+    out[0] = a;
+    out[1] = b;
+    out[2] = c;
+    out[3] = d;
+  }
+
   static std::int32_t u8(Bytes v) { return v; }
   static std::int32_t s8(Bytes v) { return static_cast<std::int8_t>(v); }
 
@@ -58,7 +65,7 @@ struct Vec {
     using Sum = Words;
     static constexpr bool kOwn = false;
     static constexpr bool kSigned = false;
-    static Words total(Sum a, Sum b, Words) { return a + b; }
+    static Words total(Sum sum, Words) { return sum; }
   };
   struct DotU8 : Pair {
     static void step(Sum& sum, Bytes q, Bytes v) {
