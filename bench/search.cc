@@ -16,21 +16,10 @@
 #include "measure.h"
 #include "meter.h"
 #include "run_queries.h"
+#include "samples.h"
 
 namespace skerry::bench {
 namespace {
-
-struct Samples {
-  double recall = 0;
-  std::vector<double> qps, qps_cpu, p50_us, p99_us;
-
-  void add(const Speed& speed) {
-    qps.push_back(speed.qps);
-    qps_cpu.push_back(speed.qps_cpu);
-    p50_us.push_back(speed.p50_us);
-    p99_us.push_back(speed.p99_us);
-  }
-};
 
 // A contestant and what it is asked for, one thing after the other.
 struct Entrant {
@@ -126,7 +115,7 @@ void measure_search(const Settings& settings, Lines& lines) {
   }
   for (const unsigned threads : settings.threads) {
     for (Entrant& entrant : entrants) {
-      for (Samples& samples : entrant.samples) samples = Samples{samples.recall, {}, {}, {}, {}};
+      for (Samples& samples : entrant.samples) samples.forget_speeds();
     }
     Meter meter(fmt::format("searching, {} thread{}", threads, threads == 1 ? "" : "s"),
                 settings.runs * rounds);
@@ -152,11 +141,7 @@ void measure_search(const Settings& settings, Lines& lines) {
         line["k"] = judge.k();
         line["by"] = entrant.by();
         line[entrant.by()] = entrant.asked[i];
-        line[fmt::format("recall_at_{}", judge.k())] = rounded(samples.recall, 5);
-        line["qps"] = rounded(median(samples.qps), 1);
-        line["qps_cpu"] = rounded(median(samples.qps_cpu), 1);
-        line["p50_us"] = rounded(median(samples.p50_us), 2);
-        line["p99_us"] = rounded(median(samples.p99_us), 2);
+        put_samples(line, samples, judge.k());
         line["bytes_per_vector"] = rounded(bytes / static_cast<double>(set.base.rows), 1);
         line["build_s"] = rounded(contestant.build_s, 3);
         line["build_cpu_s"] = rounded(contestant.build_cpu_s, 3);
