@@ -146,6 +146,41 @@ TEST_F(BenchTest, SearchByRecallTargetIsASeriesOfItsOwn) {
             std::string::npos);
 }
 
+TEST_F(BenchTest, ProbeTellsRecordsOfEverySizeAndRowsOfEveryCode) {
+  const auto lines = lines_of({"probe", "--arena-mb", "2", "--dimensions", "100,384", "--metric",
+                               "cosine", "--runs", "2", "--seconds", "0.0005", "--seed", "3"});
+  std::set<std::pair<std::size_t, std::string>> records;
+  std::set<std::string> rows;
+  for (const Line& line : only(lines, "probe")) {
+    for (const char* field : {"what", "bytes", "ns", "ns_least", "target", "commit"}) {
+      EXPECT_TRUE(line.contains(field)) << field << line.dump();
+    }
+    EXPECT_EQ(line["runs"], 2);
+    EXPECT_EQ(line["seed"], 3);
+    EXPECT_GT(line["ns"].get<double>(), 0) << line.dump();
+    if (line["what"] == "record") {
+      EXPECT_EQ(line["arena_mb"], 2);
+      const double bytes = line["bytes"];
+      EXPECT_NEAR(line["bytes_per_s"].get<double>() * line["ns"].get<double>(), bytes * 1e9,
+                  bytes * 1e9 * 0.05);
+      records.emplace(line["bytes"], line["way"]);
+      continue;
+    }
+    EXPECT_EQ(line["what"], "row");
+    EXPECT_EQ(line["metric"], line["scalar"] == "b1" ? "hamming" : "cosine");
+    rows.insert(line["d"].dump() + " " + line["scalar"].get<std::string>() + " " +
+                line["codes"].get<std::string>());
+  }
+  EXPECT_EQ(records.size(), 7u * 3);
+  for (const char* row : {"100 f32 exact", "100 f32 sq8", "384 f32 rot4", "384 u8 exact"}) {
+    EXPECT_TRUE(rows.contains(row)) << row;
+  }
+  EXPECT_EQ(rows.size(), 2u * 8);
+  EXPECT_EQ(run({"probe", "--arena-mb", "0"}), 2);
+  EXPECT_EQ(run({"probe", "--dimensions", "0"}), 2);
+  EXPECT_EQ(run({"probe", "--metric", "manhattan"}), 2);
+}
+
 TEST_F(BenchTest, FilterAsksOfRowsAnywhereNearAndFar) {
   const auto lines = lines_of({"filter",
                                "--data",
