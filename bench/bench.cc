@@ -62,6 +62,10 @@ void add_output(CLI::App& app, Words& words) {
   app.add_option("--html", words.html, "Writes a page with plots as well (no scripts, one file)");
 }
 
+void add_metric(CLI::App& app, Words& words) {
+  app.add_option("--metric", words.metric, "l2, ip or cosine")->capture_default_str();
+}
+
 void add_data(CLI::App& app, Settings& settings, Words& words) {
   auto* data = app.add_option("--data", settings.data.data,
                               "Vectors to search, by extension: fbin u8bin f16bin fvecs npy ...");
@@ -72,7 +76,7 @@ void add_data(CLI::App& app, Settings& settings, Words& words) {
                  "Queries; without it NAME.query.fbin beside NAME.base.*");
   app.add_option("--truth", settings.data.truth,
                  "Exact neighbours (.ibin); without it NAME.gt.ibin, or found by brute force");
-  app.add_option("--metric", words.metric, "l2, ip or cosine")->capture_default_str();
+  add_metric(app, words);
   app.add_option("-n,--n", settings.data.limit, "Takes only the first N rows of the base");
   app.add_option("--query-limit", settings.data.query_limit, "Takes only the first N queries");
 }
@@ -129,6 +133,14 @@ void add_runs(CLI::App& app, Settings& settings, const std::string& seconds) {
       ->default_str(seconds);
 }
 
+void add_dimensions(CLI::App& app, Settings& settings, const std::string& what,
+                    const std::string& usual) {
+  app.add_option("--dimensions", settings.dimensions, what)
+      ->delimiter(',')
+      ->check(CLI::Range(1u, static_cast<unsigned>(kMaxDimension)))
+      ->default_str(usual);
+}
+
 void add_folder(CLI::App& app, Settings& settings) {
   app.add_option("--folder", settings.folder,
                  "Where databases are made and removed again; else where temporary files go");
@@ -162,6 +174,8 @@ void set_defaults(const CLI::App& bench, Settings& settings) {
   if (is_left_out("churn", "--seconds")) settings.seconds = 0.1;
   if (is_left_out("durable", "--seconds")) settings.seconds = 3;
   if (is_left_out("disk", "--batches")) settings.batches = {256};
+  if (is_left_out("probe", "--dimensions")) settings.dimensions = {100, 128, 384, 784};
+  if (is_left_out("probe", "--seconds")) settings.seconds = 0.03;
 }
 
 // One word after `bench`.
@@ -292,10 +306,8 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
 
   CLI::App& disk =
       add_bare("disk", "Disk a vector: loaded, in the middle of life, turned over", &measure_disk);
-  disk.add_option("--dimensions", settings.dimensions, "Of the vectors, which are floats")
-      ->delimiter(',')
-      ->check(CLI::Range(1u, static_cast<unsigned>(kMaxDimension)))
-      ->capture_default_str();
+  add_dimensions(disk, settings, "Of the vectors, which are floats",
+                 "[100,128,384,512,768,1024,1536,4096]");
   disk.add_option("--rows", settings.rows, "Vectors, as far as they are 128 MB")
       ->check(CLI::Range(100, 100'000'000))
       ->capture_default_str();
@@ -321,6 +333,16 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
       ->check(CLI::Range(1u, static_cast<unsigned>(kMostHits)))
       ->capture_default_str();
   add_folder(tenants, settings);
+
+  CLI::App& probe = add_bare(
+      "probe", "What the machine can do: records a second, ns a row of each code", &measure_probe);
+  probe.add_option("--arena-mb", settings.arena_mb, "Memory that records are drawn from")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  add_dimensions(probe, settings, "Of the vectors whose rows are scored", "[100,128,384,784]");
+  add_metric(probe, words);
+  probe.add_option("--seed", settings.seed, "Of what is drawn")->capture_default_str();
+  add_runs(probe, settings, "0.03");
 
   return commands;
 }
@@ -368,7 +390,8 @@ int run_bench(int argc, char** argv) {
     settings.graph.threads =
         std::max(settings.build_threads,
                  *std::max_element(settings.threads.begin(), settings.threads.end()));
-    if (!report->parsed() && !app.got_subcommand("disk") && !app.got_subcommand("tenants")) {
+    if (!report->parsed() && !app.got_subcommand("disk") && !app.got_subcommand("tenants") &&
+        !app.got_subcommand("probe")) {
       check_data(settings);
     }
   } catch (const CLI::ParseError& error) {

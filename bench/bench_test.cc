@@ -146,6 +146,89 @@ TEST_F(BenchTest, SearchByRecallTargetIsASeriesOfItsOwn) {
             std::string::npos);
 }
 
+TEST_F(BenchTest, ASearchOfSkerryIsToldBesideWhatTheMachineAllows) {
+  const auto lines = lines_of(
+      {"search",  "--data",        glove_,       "--metric",         "cosine",    "--n",
+       "1500",    "--query-limit", "40",         "--codes",          "exact,sq8", "--peers",
+       "hnswlib", "--ef",          "20,60,1500", "--recall-targets", "0.9",       "--runs",
+       "1",       "--seconds",     "0.01"});
+  constexpr double kList = 128, kVector = 448, kCode = 128;  // bytes at M 16 and 100 components
+  std::map<std::string, double> evaluations;                 // at the last ef, by codes
+  std::size_t told = 0;
+  for (const Line& line : only(lines, "search")) {
+    const bool is_skerry = line["impl"] == "skerry";
+    EXPECT_EQ(line.contains("evaluations"), is_skerry) << line.dump();
+    if (!is_skerry) {
+      EXPECT_FALSE(line.contains("bound_us"));
+      continue;
+    }
+    expect_fields(line, {"hops", "evaluations", "reranks", "bytes_touched"});
+    const bool is_scan = line["ef"] == 1500;  // as many as there are
+    EXPECT_EQ(line.contains("bound_us"), !is_scan) << line.dump();
+    if (is_scan) {
+      EXPECT_EQ(line["evaluations"], 1500);
+      EXPECT_EQ(line["hops"], 0);
+      continue;
+    }
+    ++told;
+    expect_fields(line, {"compute_us", "memory_us", "bound_us", "bound_by", "share_of_bound"});
+    const double scored = line["evaluations"], again = line["reranks"];
+    const bool is_exact = line["codes"] == "exact";
+    EXPECT_EQ(again == 0, is_exact) << line.dump();
+    const double most = line["hops"].get<double>() * kList + again * kVector +
+                        scored * (is_exact ? kVector : kCode);
+    EXPECT_LE(line["bytes_touched"].get<double>(), most * 1.001) << line.dump();
+    EXPECT_GE(line["bytes_touched"].get<double>(), most * 0.95) << line.dump();
+    const double compute = line["compute_us"], memory = line["memory_us"];
+    EXPECT_EQ(line["bound_us"].get<double>(), std::max(compute, memory));
+    EXPECT_EQ(line["bound_by"], compute > memory ? "compute" : "memory");
+    EXPECT_GT(compute, 0);
+    EXPECT_GT(memory, 0);
+    const double cpu_us = 1e6 / line["qps_cpu"].get<double>();
+    EXPECT_NEAR(line["share_of_bound"].get<double>() * cpu_us, line["bound_us"].get<double>(),
+                0.01 + 0.0006 * cpu_us);
+    if (line["by"] != "ef") continue;
+    EXPECT_GT(scored, evaluations[line["codes"]]) << line.dump();
+    evaluations[line["codes"]] = scored;
+  }
+  EXPECT_EQ(told, 2u * 3);
+}
+
+TEST_F(BenchTest, ProbeTellsRecordsOfEverySizeAndRowsOfEveryCode) {
+  const auto lines = lines_of({"probe", "--arena-mb", "2", "--dimensions", "100,384", "--metric",
+                               "cosine", "--runs", "2", "--seconds", "0.0005", "--seed", "3"});
+  std::set<std::pair<std::size_t, std::string>> records;
+  std::set<std::string> rows;
+  for (const Line& line : only(lines, "probe")) {
+    for (const char* field : {"what", "bytes", "ns", "ns_least", "target", "commit"}) {
+      EXPECT_TRUE(line.contains(field)) << field << line.dump();
+    }
+    EXPECT_EQ(line["runs"], 2);
+    EXPECT_EQ(line["seed"], 3);
+    EXPECT_GT(line["ns"].get<double>(), 0) << line.dump();
+    if (line["what"] == "record") {
+      EXPECT_EQ(line["arena_mb"], 2);
+      const double bytes = line["bytes"];
+      EXPECT_NEAR(line["bytes_per_s"].get<double>() * line["ns"].get<double>(), bytes * 1e9,
+                  bytes * 1e9 * 0.05);
+      records.emplace(line["bytes"], line["way"]);
+      continue;
+    }
+    EXPECT_EQ(line["what"], "row");
+    EXPECT_EQ(line["metric"], line["scalar"] == "b1" ? "hamming" : "cosine");
+    rows.insert(line["d"].dump() + " " + line["scalar"].get<std::string>() + " " +
+                line["codes"].get<std::string>());
+  }
+  EXPECT_EQ(records.size(), 7u * 3);
+  for (const char* row : {"100 f32 exact", "100 f32 sq8", "384 f32 rot4", "384 u8 exact"}) {
+    EXPECT_TRUE(rows.contains(row)) << row;
+  }
+  EXPECT_EQ(rows.size(), 2u * 8);
+  EXPECT_EQ(run({"probe", "--arena-mb", "0"}), 2);
+  EXPECT_EQ(run({"probe", "--dimensions", "0"}), 2);
+  EXPECT_EQ(run({"probe", "--metric", "manhattan"}), 2);
+}
+
 TEST_F(BenchTest, FilterAsksOfRowsAnywhereNearAndFar) {
   const auto lines = lines_of({"filter",
                                "--data",

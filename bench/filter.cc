@@ -9,8 +9,6 @@
 // A walk meets many answers in the second and hardly any in the third. There are a few pivots, each
 // of them a query, and what is told is the mean over them. Truth is brute force among the rows that
 // pass. Libraries take turns as in search.cc.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -27,6 +25,7 @@
 #include "meter.h"
 #include "parallel.h"
 #include "run_queries.h"
+#include "samples.h"
 #include "stop.h"
 
 namespace skerry::bench {
@@ -116,32 +115,27 @@ std::vector<Task> tasks_of(const Dataset& set, const Settings& settings, double 
   return tasks;
 }
 
-struct Point {
-  double recall = 0;
-  std::vector<double> qps, qps_cpu, p50_us, p99_us;
-};
-
 // One share of rows that pass in one way.
 void measure_one(const Settings& settings, const Dataset& set,
                  const std::vector<Contestant>& contestants, double share, const std::string& way,
                  Meter& meter, std::size_t& done, Lines& lines) {
   std::vector<Task> tasks = tasks_of(set, settings, share, way);
   // [library][ef]; means over the tasks, harmonic ones of speeds: each is asked as often.
-  std::vector<std::vector<Point>> points(contestants.size(),
-                                         std::vector<Point>(settings.ef.size()));
+  std::vector<std::vector<Samples>> all(contestants.size(),
+                                        std::vector<Samples>(settings.ef.size()));
   for (std::size_t e = 0; e < settings.ef.size(); ++e) {
     for (std::size_t i = 0; i < contestants.size(); ++i) {
       Peer& peer = *contestants[i].peer;
       peer.set_ef(std::max(settings.ef[e], settings.k));
-      Point& point = points[i][e];
+      Samples& samples = all[i][e];
       const auto parts = static_cast<double>(tasks.size());
       std::vector<Speed> means(settings.runs);
       for (const Task& task : tasks) {
         check_stop();
         peer.set_filter(task.passes.data());
-        point.recall += mean_recall(peer, *task.judge, task.queries,
-                                    [&](Key key) { return task.row_of(key); }) /
-                        parts;
+        samples.recall += mean_recall(peer, *task.judge, task.queries,
+                                      [&](Key key) { return task.row_of(key); }) /
+                          parts;
         for (Speed& mean : means) {
           const Speed speed =
               run_queries(peer, task.queries, settings.k, 1, settings.seconds / parts);
@@ -153,10 +147,7 @@ void measure_one(const Settings& settings, const Dataset& set,
         peer.set_filter(nullptr);
       }
       for (const Speed& mean : means) {
-        point.qps.push_back(1 / mean.qps);
-        point.qps_cpu.push_back(1 / mean.qps_cpu);
-        point.p50_us.push_back(mean.p50_us);
-        point.p99_us.push_back(mean.p99_us);
+        samples.add({1 / mean.qps, 1 / mean.qps_cpu, mean.p50_us, mean.p99_us});
       }
       meter.show(++done);
     }
@@ -169,24 +160,19 @@ void measure_one(const Settings& settings, const Dataset& set,
     line["k"] = settings.k;
     return line;
   };
-  const std::string recall_name = fmt::format("recall_at_{}", settings.k);
   std::optional<CurveValue> rival;
   for (const bool is_rival : {true, false}) {  // hnswlib first: the others are told by its speed
     for (std::size_t i = 0; i < contestants.size(); ++i) {
       if ((contestants[i].kind.impl == "hnswlib") != is_rival) continue;
       std::vector<CurvePoint> curve;
       for (std::size_t e = 0; e < settings.ef.size(); ++e) {
-        const Point& point = points[i][e];
+        const Samples& samples = all[i][e];
         Line line = head("filter", contestants[i]);
         line["ef"] = settings.ef[e];
-        line[recall_name] = rounded(point.recall, 5);
-        line["qps"] = rounded(median(point.qps), 1);
-        line["qps_cpu"] = rounded(median(point.qps_cpu), 1);
-        line["p50_us"] = rounded(median(point.p50_us), 2);
-        line["p99_us"] = rounded(median(point.p99_us), 2);
+        put_samples(line, samples, settings.k);
         line["runs"] = settings.runs;
         lines.write(line);
-        curve.push_back({double(settings.ef[e]), point.recall, median(point.qps_cpu)});
+        curve.push_back({double(settings.ef[e]), samples.recall, median(samples.qps_cpu)});
       }
       const auto here = value_at(curve, kRecall);
       if (is_rival) rival = here;

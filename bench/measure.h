@@ -49,6 +49,10 @@ void measure_disk(const Settings& settings, Lines& lines);
 // searching and dropping them, and what an idle one holds in memory.
 void measure_tenants(const Settings& settings, Lines& lines);
 
+// What the machine can do: nanoseconds a record, drawn at random from a large piece of memory, and
+// nanoseconds a row that is at hand, by its codes.
+void measure_probe(const Settings& settings, Lines& lines);
+
 // The commit that this was built from; "-dirty" behind it when there were changes.
 const char* build_commit() noexcept;
 

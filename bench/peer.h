@@ -78,6 +78,12 @@ class Peer {
   // GraphOptions::threads threads at once, `thread` being the caller's number.
   virtual std::size_t search(std::size_t query, unsigned thread, std::span<Key> keys) = 0;
 
+  // The same search, with what it cost in Skerry's counters. Nothing: the library has none. Not
+  // beside another call.
+  virtual std::optional<SearchResult> count_search(std::size_t, std::span<Key>) {
+    return std::nullopt;
+  }
+
   // Writes it into a file, and puts what a file holds in its place: read into memory, or `mapped`.
   // False: the library cannot. Skerry has databases for that.
   virtual bool save(const std::string&) { return false; }

@@ -3,7 +3,8 @@
 // All libraries are built first, from the same rows in the same order; then for every run, every
 // number of threads and every ef they search one after the other, A B C A B C, so that a machine
 // that grows slower does so for all of them. The medians over the runs are reported. A library that
-// can be asked for a recall instead of an ef competes a second time, by recall_target.
+// can be asked for a recall instead of an ef competes a second time, by recall_target. Beside
+// Skerry's speed stands what this machine would allow at best (roofline.h).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,22 +16,13 @@
 #include "curve.h"
 #include "measure.h"
 #include "meter.h"
+#include "roofline.h"
 #include "run_queries.h"
+#include "samples.h"
+#include "stop.h"
 
 namespace skerry::bench {
 namespace {
-
-struct Samples {
-  double recall = 0;
-  std::vector<double> qps, qps_cpu, p50_us, p99_us;
-
-  void add(const Speed& speed) {
-    qps.push_back(speed.qps);
-    qps_cpu.push_back(speed.qps_cpu);
-    p50_us.push_back(speed.p50_us);
-    p99_us.push_back(speed.p99_us);
-  }
-};
 
 // A contestant and what it is asked for, one thing after the other.
 struct Entrant {
@@ -38,6 +30,8 @@ struct Entrant {
   bool by_target;               // else by ef
   std::vector<double> asked{};  // ascending
   std::vector<Samples> samples{};
+  std::vector<SearchCounts> counts{};  // Skerry's
+  std::optional<TableCosts> costs{};   // Skerry's
 
   const char* by() const { return by_target ? "recall_target" : "ef"; }
   void ask(std::size_t i, std::uint32_t k) const {
@@ -56,18 +50,60 @@ struct Entrant {
   }
 };
 
-std::vector<Entrant> entrants_of(const Settings& settings,
+std::vector<Entrant> entrants_of(const Settings& settings, const Dataset& set,
                                  const std::vector<Contestant>& contestants) {
   std::vector<Entrant> entrants;
+  Roofline roofline(set.base.rows);
+  Meter meter("probing", contestants.size());
   for (const Contestant& contestant : contestants) {
+    const PeerKind& kind = contestant.kind;
+    std::optional<TableCosts> costs;
+    if (kind.index_options) costs = roofline.costs_of(kind.index_options(set, settings.graph));
+    meter.show(&contestant - contestants.data() + 1);
     entrants.push_back({&contestant, false});
     entrants.back().asked.assign(settings.ef.begin(), settings.ef.end());
+    entrants.back().costs = costs;
     if (!settings.recall_targets.empty() && contestant.peer->set_recall_target(0.9F)) {
       entrants.push_back({&contestant, true});
       entrants.back().asked = settings.recall_targets;
+      entrants.back().costs = costs;
     }
   }
   return entrants;
+}
+
+// The recall at each thing asked for, and of Skerry what the searches cost.
+void look(Entrant& entrant, std::uint32_t k, const Judge& judge, std::size_t queries) {
+  Peer& peer = *entrant.contestant->peer;
+  std::vector<Key> keys(judge.k());
+  for (std::size_t i = 0; i < entrant.asked.size(); ++i) {
+    entrant.ask(i, k);
+    entrant.samples.emplace_back();
+    entrant.samples[i].recall =
+        mean_recall(peer, judge, queries, [](Key key) { return static_cast<std::uint32_t>(key); });
+    if (!entrant.costs) continue;
+    entrant.counts.emplace_back();
+    for (std::size_t query = 0; query < queries; ++query) {
+      check_stop();
+      entrant.counts[i].add(*peer.count_search(query, keys));
+    }
+  }
+}
+
+// What the searches cost, and how much of the time that they took they must have taken.
+void put_bound(Line& line, const SearchCounts& counts, const TableCosts& costs, double cpu_us) {
+  line["hops"] = rounded(counts.mean(counts.hops), 1);
+  line["evaluations"] = rounded(counts.mean(counts.evaluations), 1);
+  line["reranks"] = rounded(counts.mean(counts.reranks), 1);
+  line["bytes_touched"] = rounded(counts.mean(counts.bytes), 0);
+  const std::vector<Stage> stages = stages_of(counts, costs);
+  if (stages.empty()) return;
+  const Bound bound = bound_of(stages);
+  line["compute_us"] = rounded(bound.compute_us, 2);
+  line["memory_us"] = rounded(bound.memory_us, 2);
+  line["bound_us"] = rounded(bound.us(), 2);
+  line["bound_by"] = bound.by();
+  line["share_of_bound"] = rounded(bound.us() / cpu_us, 3);
 }
 
 // One line an entrant, number of threads and recall: the speed there, and over hnswlib's.
@@ -112,21 +148,13 @@ void measure_search(const Settings& settings, Lines& lines) {
   const Judge judge(set.metric, set.base, set.queries, truth, settings.k);
   const std::vector<Contestant> contestants = build_all("search", settings, set, lines);
   const std::size_t queries = set.queries.rows;
-  std::vector<Entrant> entrants = entrants_of(settings, contestants);
+  std::vector<Entrant> entrants = entrants_of(settings, set, contestants);
   const std::size_t rounds = std::max(settings.ef.size(), settings.recall_targets.size());
 
-  for (Entrant& entrant : entrants) {
-    for (std::size_t i = 0; i < entrant.asked.size(); ++i) {
-      entrant.ask(i, settings.k);
-      entrant.samples.emplace_back();
-      entrant.samples[i].recall =
-          mean_recall(*entrant.contestant->peer, judge, queries,
-                      [](Key key) { return static_cast<std::uint32_t>(key); });
-    }
-  }
+  for (Entrant& entrant : entrants) look(entrant, settings.k, judge, queries);
   for (const unsigned threads : settings.threads) {
     for (Entrant& entrant : entrants) {
-      for (Samples& samples : entrant.samples) samples = Samples{samples.recall, {}, {}, {}, {}};
+      for (Samples& samples : entrant.samples) samples.forget_speeds();
     }
     Meter meter(fmt::format("searching, {} thread{}", threads, threads == 1 ? "" : "s"),
                 settings.runs * rounds);
@@ -152,16 +180,16 @@ void measure_search(const Settings& settings, Lines& lines) {
         line["k"] = judge.k();
         line["by"] = entrant.by();
         line[entrant.by()] = entrant.asked[i];
-        line[fmt::format("recall_at_{}", judge.k())] = rounded(samples.recall, 5);
-        line["qps"] = rounded(median(samples.qps), 1);
-        line["qps_cpu"] = rounded(median(samples.qps_cpu), 1);
-        line["p50_us"] = rounded(median(samples.p50_us), 2);
-        line["p99_us"] = rounded(median(samples.p99_us), 2);
+        put_samples(line, samples, judge.k());
         line["bytes_per_vector"] = rounded(bytes / static_cast<double>(set.base.rows), 1);
         line["build_s"] = rounded(contestant.build_s, 3);
         line["build_cpu_s"] = rounded(contestant.build_cpu_s, 3);
         line["build_threads"] = settings.build_threads;
         line["runs"] = settings.runs;
+        if (entrant.costs) {
+          put_bound(line, entrant.counts[i], *entrant.costs,
+                    1e6 * threads / median(samples.qps_cpu));
+        }
         lines.write(line);
       }
     }

@@ -33,7 +33,8 @@ struct Settings {
   bool updates = false;  // durable: of keys that are present
   std::vector<Durability> durability = {Durability::commit};
   std::size_t prefill = 10'000;  // vectors that are there before the clock runs
-  std::vector<std::uint32_t> dimensions = {100, 128, 384, 512, 768, 1024, 1536, 4096};  // disk
+  // disk, probe
+  std::vector<std::uint32_t> dimensions = {100, 128, 384, 512, 768, 1024, 1536, 4096};
   std::size_t rows = 100'000;
   std::uint32_t turnovers = 5;
   std::vector<Durability> collections;  // that take part beside Skerry's index: churn, mixed
@@ -41,6 +42,8 @@ struct Settings {
   std::size_t tenants = 100'000;        // tenants: collections
   std::size_t each = 20;                // vectors in each of them
   std::size_t beside = 20'000;          // vectors of the large one
+  std::size_t arena_mb = 1024;          // probe: memory that records are drawn from
+  std::uint64_t seed = 1;               // probe: of the draws
   std::string folder;  // where databases are made; "": the system's for temporary files
 };
 

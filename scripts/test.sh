@@ -68,12 +68,6 @@ if [ -z "$quick" ]; then
   python3 tools/floorplan.py --self-test
   python3 tools/floorplan.py
 
-  if [ "$(uname -m)" = x86_64 ]; then
-    say "prefetches"
-    python3 tools/check_prefetch.py \
-      build/release/CMakeFiles/skerry_objects.dir/src/simd/{scalar,avx2,avx512}.cc.o
-  fi
-
   say "format"
   need_for format
   find include src bench tests \( -name '*.h' -o -name '*.cc' \) -print0 |

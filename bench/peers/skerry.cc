@@ -97,12 +97,10 @@ class SkerryPeer final : public Peer {
   }
 
   std::size_t search(std::size_t query, unsigned, std::span<Key> keys) override {
-    Hit hits[kMostHits];
-    const Result<SearchResult> found =
-        index_->search(queries_.row(query), std::span(hits, keys.size()), options_);
-    check(found.status());
-    for (std::size_t i = 0; i < found->count; ++i) keys[i] = hits[i].key;
-    return found->count;
+    return ask(query, keys).count;
+  }
+  std::optional<SearchResult> count_search(std::size_t query, std::span<Key> keys) override {
+    return ask(query, keys);
   }
 
   Wear wear() const override {
@@ -121,6 +119,15 @@ class SkerryPeer final : public Peer {
   }
 
  private:
+  SearchResult ask(std::size_t query, std::span<Key> keys) const {
+    Hit hits[kMostHits];
+    const Result<SearchResult> found =
+        index_->search(queries_.row(query), std::span(hits, keys.size()), options_);
+    check(found.status());
+    for (std::size_t i = 0; i < found->count; ++i) keys[i] = hits[i].key;
+    return *found;
+  }
+
   MatrixView view(const Matrix& matrix, const std::vector<std::byte>& bytes) const {
     const void* data =
         bytes.empty() ? static_cast<const void*>(matrix.values.data()) : bytes.data();
