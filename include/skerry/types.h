@@ -344,6 +344,18 @@ struct SearchResult {
   std::uint64_t reranked = 0;  // of `visited`: exact ones, of vectors that codes had chosen
   std::uint64_t bytes = 0;     // rows of links, codes and vectors that were read for these, padding
                                // included
+
+  // What two calls found and cost together.
+  SearchResult& operator+=(const SearchResult& other) noexcept {
+    count += other.count;
+    exact = exact && other.exact;
+    exhausted = exhausted || other.exhausted;
+    visited += other.visited;
+    hops += other.hops;
+    reranked += other.reranked;
+    bytes += other.bytes;
+    return *this;
+  }
 };
 
 }  // namespace skerry

@@ -224,10 +224,7 @@ struct Search {
       const auto result =
           take(collection.search_batch(queries, hits, counts, options), place.collection);
       seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      cost.visited += result.visited;
-      cost.hops += result.hops;
-      cost.reranked += result.reranked;
-      cost.bytes += result.bytes;
+      cost += result;
       for (std::size_t i = 0; i < batch.rows; ++i) {
         for (std::size_t j = 0; j < counts[i]; ++j) {
           const auto& hit = hits[i * count + j];

@@ -9,7 +9,6 @@
 #include "base/watch.h"
 #include "db/database_state.h"
 #include "db/kinds.h"
-#include "index/effort.h"
 
 namespace skerry {
 namespace {
@@ -103,7 +102,7 @@ Result<SearchResult> DatabaseState::merge_searches(std::span<const Collection> c
     const Result<SearchResult> result =
         collections[i].state_->search(query, std::span<One>(found.data(), k), each);
     if (!result.ok()) return result.error();
-    add_search(all, *result);
+    all += *result;
 
     std::size_t mine = 0;
     std::size_t its = 0;

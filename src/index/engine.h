@@ -302,6 +302,8 @@ class Engine {
                          bool& stale) noexcept;
   Slot find(Key key, const Storage*& storage) const noexcept;
   Slot newest(Key key) const noexcept;
+  template <class Read>
+  Status read_row(Key key, Read read) const noexcept;
   Status reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch);
   Result<std::uint64_t> publish_locked(std::span<const Publication> steps, std::uint32_t threads,
                                        Linking linking, LinkScratch& scratch,
@@ -413,12 +415,11 @@ class Engine {
   static void append(SlotList& list, const SlotList& more, Storage& storage) noexcept;
 
   // search.cc
+  class Search;  // search.h
   Result<SearchResult> search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
                                    const SearchOptions& options) const;
   Result<SearchResult> search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,
                                    const SearchOptions& options, Patience& patience) const;
-  template <class Read>
-  Status read_row(Key key, Read read) const noexcept;
 
   // image_load.cc
   struct Inspection;

@@ -266,7 +266,7 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
 // have found of the nearest?
 RecallModel::Sample Engine::judge_walk(const Storage& storage, Slot slot,
                                        LinkScratch& scratch) const noexcept {
-  constexpr std::size_t kMost = anchor_of(RecallModel::kKs.back(), true);
+  constexpr std::size_t kMost = rerank_count(RecallModel::kKs.back(), true);
   const CandidatePool& pool = scratch.beam.pool;
   Slot seen[kMost];
   Candidate nearest[kMost];

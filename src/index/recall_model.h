@@ -38,9 +38,9 @@ struct Effort {
   float stretch = 0;
 };
 
-// From how many the k that a search returns are chosen: codes do not know exactly who is the k-th.
-// Half as many again and ten more were enough to lose nothing measurable against scoring all again.
-constexpr std::size_t anchor_of(std::size_t k, bool on_codes) noexcept {
+// How many are ranked again so that k can be returned: codes do not know exactly who is the k-th.
+// Half as many again and ten more were enough to lose nothing measurable against all of them.
+constexpr std::size_t rerank_count(std::size_t k, bool on_codes) noexcept {
   return on_codes ? k + k / 2 + 10 : k;
 }
 

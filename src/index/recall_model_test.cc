@@ -258,7 +258,7 @@ TEST_F(WalkTraceTest, ANeighbourThatCodesPutBehindIsFoundByNoWalk) {
   });
   const std::vector<Slot> seen = pool(200);
   std::vector<Slot> truth = seen;
-  std::swap(truth[0], truth[anchor_of(10, true)]);  // the first that is not scored again
+  std::swap(truth[0], truth[rerank_count(10, true)]);  // the first that is not scored again
   const RecallModel::Sample sample = trace_.judge(truth, seen);
   for (const Rule rule : {RecallModel::kStretch, RecallModel::kEf}) {
     EXPECT_EQ(sample.found[0][rule][RecallModel::kPoints - 1], 9);

@@ -57,7 +57,7 @@ class WalkTrace {
     step.end = met_count_;
     step.reached[RecallModel::kEf].fill(static_cast<double>(pool.asked()));
     for (std::size_t c = 0; c < kKs; ++c) {
-      const std::size_t anchor = anchor_of(RecallModel::kKs[c], on_codes_);
+      const std::size_t anchor = rerank_count(RecallModel::kKs[c], on_codes_);
       step.reached[RecallModel::kStretch][c] =
           pool.size() < anchor ? 0 : stretch_of(next, pool.distance(anchor - 1));
     }
@@ -93,7 +93,7 @@ inline RecallModel::Sample WalkTrace::judge(std::span<const Slot> truth,
   for (std::size_t c = 0; is_whole_ && c < kKs; ++c) {
     const std::size_t k = RecallModel::kKs[c];
     if (truth.size() < k) continue;
-    const auto chosen_from = seen.first(std::min(seen.size(), anchor_of(k, on_codes_)));
+    const auto chosen_from = seen.first(std::min(seen.size(), rerank_count(k, on_codes_)));
     std::array<Slot, RecallModel::kKs.back()> wanted;
     std::size_t count = 0;
     for (const Slot slot : truth.first(k)) {
