@@ -444,6 +444,7 @@ Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, s
       }
       block = 0;
     };
+    exact.ask(std::min(pool.size(), rerank), [&](std::size_t i) { return pool.slot(i); });
     for (std::size_t i = 0; i < std::min(pool.size(), rerank); ++i) {
       __builtin_prefetch(&storage.states[pool.slot(i)]);
     }
