@@ -36,9 +36,11 @@ class ReadAhead {
     }
   }
 
-  // Asks for the rows, if that is worth it now, and calls read(), which reads them.
+  // Asks for the rows, if that is worth it now, and calls read(), which reads them. A few are not
+  // worth a look at the clock.
   template <class Read>
   void around(const std::uint32_t* rows, std::size_t count, Read read) noexcept {
+    if (count < kFew) return read();
     const std::uint32_t asking = asking_.load(std::memory_order_relaxed);
     if (asking != 0) ask_for(rows, count);
     const auto begin = std::chrono::steady_clock::now();
@@ -52,11 +54,13 @@ class ReadAhead {
   }
 
  private:
-  // A reading that takes longer than this has waited for a disk. A row that the kernel has and this
-  // process has not mapped yet takes a microsecond.
-  static constexpr std::chrono::nanoseconds kOfDisk{20'000};
-  static constexpr std::chrono::nanoseconds kOfRow{1'500};
-  static constexpr std::uint32_t kReadings = 64;  // that ask after such a one
+  // A reading that takes longer than this has waited for a disk, more than once where disks are
+  // fast: to ask for a single row gains nothing. A row of which the kernel has the pages, but not
+  // this process yet, and whose checksum is still to be compared, takes 3 us.
+  static constexpr std::chrono::nanoseconds kOfDisk{100'000};
+  static constexpr std::chrono::nanoseconds kOfRow{3'000};
+  static constexpr std::size_t kFew = 8;
+  static constexpr std::uint32_t kReadings = 32;  // that ask after such a one
 
   void ask_for(const std::uint32_t* rows, std::size_t count) const noexcept;
 

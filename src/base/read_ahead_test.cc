@@ -30,7 +30,7 @@ TEST(ReadAhead, RowsAreReadOnceAndAreWhatTheyWere) {
   EXPECT_FALSE(ahead.has_begun());
   ahead.begin(memory.base(), kStride);
   EXPECT_TRUE(ahead.has_begun());
-  const std::array<std::uint32_t, 6> rows = {0, 1, 2, 500, 999, 998};
+  const std::array<std::uint32_t, 10> rows = {0, 1, 2, 500, 999, 998, 3, 5, 6, 77};
   int readings = 0;
   for (int turn = 0; turn < 200; ++turn) {
     ahead.ask(rows.size(), [&](std::size_t i) { return rows[i]; });
