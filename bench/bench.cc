@@ -93,6 +93,10 @@ void add_index(CLI::App& app, Settings& settings, bool foreign) {
   app.add_option("--codes", settings.choice.codes, "What Skerry walks over: exact,sq8,rot4")
       ->delimiter(',')
       ->capture_default_str();
+  app.add_option("--vectors", settings.choice.vectors,
+                 "Where Skerry has exact vectors beside codes: memory,disk")
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--flat-below", settings.choice.flat_below,
                  "Skerry scans up to so many vectors; 0: always a graph")
       ->capture_default_str();

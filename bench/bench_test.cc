@@ -543,6 +543,20 @@ TEST_F(BenchTest, MemoryTellsIndexAndDatabase) {
   EXPECT_EQ(points[1]["raw_bytes_per_vector"], 784 * 4);
 }
 
+TEST_F(BenchTest, MemoryTellsVectorsOnDiskApart) {
+  const auto lines = lines_of({"memory", "--data", clothes_, "--n", "2000", "--query-limit", "5",
+                               "--codes", "rot4", "--vectors", "disk", "--folder",
+                               folder_.string()});
+  const auto points = only(lines, "memory");
+  ASSERT_EQ(points.size(), 2u);
+  for (const Line& line : points) {
+    EXPECT_EQ(line["vectors"], "disk");
+    expect_fields(line, {"rss_anon_bytes_per_vector", "rss_file_bytes_per_vector"});
+    EXPECT_LT(line["bytes_per_vector"].get<double>(), 784 * 4) << line.dump();
+    EXPECT_GT(line["rss_file_bytes_per_vector"].get<double>(), 784 * 2) << line.dump();
+  }
+}
+
 TEST(Report, IsWellFormedWhateverTheTextsSay) {
   Line line = {
       {"bench", "search"}, {"impl", "a<b> & \"c\""}, {"scalar", "f32"}, {"codes", "exact"}};

@@ -94,7 +94,8 @@ void DurableStore::close() {
 
 std::uint64_t DurableStore::index_bytes() const {
   const IndexStats index = collection_stats().index;
-  return index.vector_bytes + index.code_bytes + index.link_bytes + index.other_bytes;
+  return index.vector_bytes - index.vector_disk_bytes + index.code_bytes + index.link_bytes +
+         index.other_bytes;
 }
 
 DatabaseStats DurableStore::stats() const {

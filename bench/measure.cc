@@ -17,6 +17,7 @@ Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& s
   line["impl"] = kind.impl;
   line["scalar"] = kind.scalar;
   line["codes"] = kind.codes;
+  if (!kind.vectors.empty()) line["vectors"] = kind.vectors;
   line["data"] = set.name;
   line["n"] = set.base.rows;
   line["d"] = set.base.dimension;
@@ -32,7 +33,9 @@ Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& s
 std::vector<PeerKind> present_peers(const std::string& bench, const Settings& settings,
                                     Lines& lines) {
   std::vector<PeerKind> present;
-  for (const PeerKind& kind : choose_peers(settings.choice)) {
+  PeerChoice choice = settings.choice;
+  choice.folder = settings.folder;
+  for (const PeerKind& kind : choose_peers(choice)) {
     if (!kind.missing.empty()) {
       lines.write({{"bench", bench}, {"impl", kind.impl}, {"missing", kind.missing}});
       continue;

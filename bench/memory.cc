@@ -23,6 +23,7 @@ void put_resident(Line& line, const Resident& before, const Resident& after, std
   const std::uint64_t anonymous = less(after.anonymous, before.anonymous + feed);
   const std::uint64_t file = less(after.file, before.file);
   line["rss_bytes_per_vector"] = a_vector(anonymous + file, n);
+  line["rss_anon_bytes_per_vector"] = a_vector(anonymous, n);
   line["rss_file_bytes_per_vector"] = a_vector(file, n);
 }
 

@@ -38,18 +38,21 @@ Enum parse(const std::string& option, const std::string& text, std::initializer_
 }  // namespace
 
 std::string PeerKind::label() const {
-  return fmt::format("{} {}{}{}", impl, scalar, codes == "exact" ? "" : " ",
-                     codes == "exact" ? "" : codes);
+  return fmt::format("{} {}{}{}{}", impl, scalar, codes == "exact" ? "" : " ",
+                     codes == "exact" ? "" : codes, vectors.empty() ? "" : ", vectors on disk");
 }
 
 std::vector<PeerKind> choose_peers(const PeerChoice& choice) {
   std::vector<PeerKind> chosen;
   for (const std::string& scalar : choice.scalars) {
     for (const std::string& codes : choice.codes) {
-      chosen.push_back(skerry_kind(
-          parse("--scalar", scalar,
-                {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
-          parse("--codes", codes, {Codes::exact, Codes::sq8, Codes::rot4}), choice.flat_below));
+      for (const std::string& vectors : choice.vectors) {
+        chosen.push_back(
+            skerry_kind(parse("--scalar", scalar,
+                              {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
+                        parse("--codes", codes, {Codes::exact, Codes::sq8, Codes::rot4}),
+                        parse("--vectors", vectors, {Vectors::memory, Vectors::disk}), choice));
+      }
     }
   }
   for (const std::string& peer : choice.peers) {

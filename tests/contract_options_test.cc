@@ -63,6 +63,7 @@ TEST_P(OptionsContract, AreKeptAndSurviveReopening) {
                               .metric = Metric::ip,
                               .scalar = Scalar::bf16,
                               .codes = Codes::sq8,
+                              .vectors = Vectors::disk,
                               .M = 7,
                               .ef_construction = 33,
                               .ef = 21,
@@ -76,6 +77,7 @@ TEST_P(OptionsContract, AreKeptAndSurviveReopening) {
     EXPECT_EQ(kept.metric, given.metric);
     EXPECT_EQ(kept.scalar, given.scalar);
     EXPECT_EQ(kept.codes, given.codes);
+    EXPECT_EQ(kept.vectors, given.vectors);
     EXPECT_EQ(kept.M, given.M);
     EXPECT_EQ(kept.ef_construction, given.ef_construction);
     EXPECT_EQ(kept.ef, given.ef);
@@ -138,6 +140,8 @@ TEST_F(CollectionOptionsContract, OpenOrCreateWithOtherOptionsIsIncompatibleAndN
                       "codes");
   EXPECT_ERROR_SAYING(with([](auto& o) { o.index.codes = Codes::rot4; }), Code::incompatible,
                       "codes");
+  EXPECT_ERROR_SAYING(with([](auto& o) { o.index.vectors = Vectors::disk; }), Code::incompatible,
+                      "vectors");
   EXPECT_ERROR_SAYING(with([](auto& o) { o.index.M = 8; }), Code::incompatible, "M");
   EXPECT_ERROR(with([](auto& o) { o.byte_keys = true; }), Code::incompatible);
 }

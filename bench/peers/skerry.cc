@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <filesystem>
 #include <numeric>
 #include <stdexcept>
 
@@ -44,7 +45,8 @@ std::vector<std::byte> converted(const Matrix& matrix, Scalar scalar) {
 
 class SkerryPeer final : public Peer {
  public:
-  SkerryPeer(const Dataset& set, Scalar scalar, const IndexOptions& options, std::size_t capacity)
+  SkerryPeer(const Dataset& set, Scalar scalar, const IndexOptions& options, std::size_t capacity,
+             const std::filesystem::path& folder)
       : scalar_(scalar),
         base_bytes_(converted(set.base, scalar)),
         query_bytes_(converted(set.queries, scalar)),
@@ -52,7 +54,7 @@ class SkerryPeer final : public Peer {
         queries_(view(set.queries, query_bytes_)),
         keys_(set.base.rows) {
     std::iota(keys_.begin(), keys_.end(), Key{0});
-    Result<Index> made = Index::create(options);
+    Result<Index> made = Index::create(options, folder);
     check(made.status());
     index_ = std::make_unique<Index>(std::move(*made));
     check(index_->reserve(capacity));
@@ -111,7 +113,8 @@ class SkerryPeer final : public Peer {
 
   std::uint64_t bytes() const override {
     const IndexStats stats = index_->stats();
-    return stats.vector_bytes + stats.code_bytes + stats.link_bytes + stats.other_bytes;
+    return stats.vector_bytes - stats.vector_disk_bytes + stats.code_bytes + stats.link_bytes +
+           stats.other_bytes;
   }
 
   std::uint64_t feed_bytes() const override {
@@ -150,26 +153,33 @@ class SkerryPeer final : public Peer {
 
 }  // namespace
 
-PeerKind skerry_kind(Scalar scalar, Codes codes, std::uint32_t flat_below) {
+PeerKind skerry_kind(Scalar scalar, Codes codes, Vectors vectors, const PeerChoice& choice) {
   PeerKind kind;
   kind.impl = "skerry";
   kind.scalar = name_of(scalar);
   kind.codes = name_of(codes);
+  if (vectors == Vectors::disk) kind.vectors = name_of(vectors);
   kind.may_update_beside_search = true;
-  kind.index_options = [=](const Dataset& set, const GraphOptions& graph) {
+  kind.index_options = [=, flat_below = choice.flat_below](const Dataset& set,
+                                                           const GraphOptions& graph) {
     IndexOptions options;
     options.dimension = static_cast<std::uint32_t>(set.base.dimension);
     options.metric = set.metric;
     options.scalar = scalar;
     options.codes = codes;
+    options.vectors = vectors;
     options.M = graph.M;
     options.ef_construction = graph.ef_construction;
     options.flat_below = flat_below;
     return options;
   };
+  const std::filesystem::path folder = choice.folder.empty()
+                                           ? std::filesystem::temp_directory_path()
+                                           : std::filesystem::path(choice.folder);
   kind.make = [=, index_options = kind.index_options](const Dataset& set,
                                                       const GraphOptions& graph) {
-    return std::make_unique<SkerryPeer>(set, scalar, index_options(set, graph), graph.capacity);
+    return std::make_unique<SkerryPeer>(set, scalar, index_options(set, graph), graph.capacity,
+                                        folder);
   };
   return kind;
 }

@@ -37,17 +37,19 @@ class Engine;
 
 // How full, how large, how deep. Bytes are of committed memory.
 struct IndexStats {
-  std::uint64_t live = 0;          // keys
-  std::uint64_t tombstones = 0;    // slots of removed vectors that are not reusable yet
-  std::uint64_t free_slots = 0;    // slots waiting to be used again
-  std::uint64_t vector_bytes = 0;  // the vectors as stored
-  std::uint64_t code_bytes = 0;    // codes beside them, if any
-  std::uint64_t link_bytes = 0;    // the graph
-  std::uint64_t other_bytes = 0;   // keys, versions, the key directory
-  std::uint32_t levels = 0;        // of the graph; 0: no graph
-  bool has_graph = false;          // false: searches scan and are exact
-  std::uint64_t backlog = 0;       // slots whose links are still to be made or taken away
-  std::uint64_t sequence = 0;      // of the last write that is visible
+  std::uint64_t live = 0;               // keys
+  std::uint64_t tombstones = 0;         // slots of removed vectors that are not reusable yet
+  std::uint64_t free_slots = 0;         // slots waiting to be used again
+  std::uint64_t vector_bytes = 0;       // the vectors as stored
+  std::uint64_t vector_disk_bytes = 0;  // of them, in files that the kernel keeps in memory as long
+                                        // as there is room (Vectors::disk)
+  std::uint64_t code_bytes = 0;         // codes beside them, if any
+  std::uint64_t link_bytes = 0;         // the graph
+  std::uint64_t other_bytes = 0;        // keys, versions, the key directory
+  std::uint32_t levels = 0;             // of the graph; 0: no graph
+  bool has_graph = false;               // false: searches scan and are exact
+  std::uint64_t backlog = 0;            // slots whose links are still to be made or taken away
+  std::uint64_t sequence = 0;           // of the last write that is visible
 };
 
 // What check() walked. A broken invariant is returned as Code::corruption instead.
@@ -61,12 +63,18 @@ struct CheckReport {
 
 class SKERRY_API Index {
  public:
-  // Errors: invalid_argument names the option and its range; out_of_memory.
-  static Result<Index> create(const IndexOptions& options);
+  // `folder` is needed for Vectors::disk: the vectors are in a file in it that has no name and ends
+  // with the index. Space is taken as the index grows, when a write may be storage_full or io_error
+  // and changes nothing. Of a small index (room for 4 MB of vectors) they are in memory.
+  // Errors: invalid_argument names the option and its range; out_of_memory; of the folder io_error.
+  static Result<Index> create(const IndexOptions& options,
+                              const std::filesystem::path& folder = {});
 
-  // Reads a file that save() wrote into memory. Options come from the file. `custom` is needed for
-  // Metric::custom. Errors: not_found, corruption, incompatible, io_error, out_of_memory.
-  static Result<Index> load(const std::filesystem::path& path, CustomDistance custom = {});
+  // Reads a file that save() wrote into memory, but vectors on disk into `folder`, as of create().
+  // Options come from the file. `custom` is needed for Metric::custom. Errors: not_found,
+  // corruption, incompatible, io_error, storage_full, out_of_memory.
+  static Result<Index> load(const std::filesystem::path& path, CustomDistance custom = {},
+                            const std::filesystem::path& folder = {});
 
   // Maps such a file read-only: pages are shared between processes and read on demand. Writes to
   // the index return read_only. What leads a search is checked now, vectors and codes (of a file

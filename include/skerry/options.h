@@ -30,6 +30,8 @@ struct IndexOptions {
                                 // refused for i8 and u8 unless every component is a whole number
                                 // in range
   Codes codes = Codes::exact;
+  Vectors vectors = Vectors::memory;    // disk: with codes of their own, and where an Index is made
+                                        // or loaded a folder for them
   std::uint32_t M = 16;                 // 2 .. 256: links a node keeps; layer 0 keeps 2 M
   std::uint32_t ef_construction = 200;  // 1 .. 65,536: breadth of the search an insert makes
   std::uint32_t ef = 64;                // 1 .. 1,048,576: breadth of a search that names none

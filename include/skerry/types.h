@@ -52,9 +52,18 @@ enum class Codes : std::uint8_t {
               // and b1 vectors are their own codes already and stay as they are.
 };
 
+// Where an index has its vectors. Codes and links are in memory always.
+enum class Vectors : std::uint8_t {
+  memory = 0,
+  disk =
+      1,  // in files that the kernel keeps in memory as long as there is room. Searches walk over
+          // codes beside them (sq8 or rot4, of f32, f16 or bf16) and read a few dozen at the end
+};
+
 SKERRY_API std::string_view name_of(Metric metric) noexcept;
 SKERRY_API std::string_view name_of(Scalar scalar) noexcept;
 SKERRY_API std::string_view name_of(Codes codes) noexcept;
+SKERRY_API std::string_view name_of(Vectors vectors) noexcept;
 
 // Half precision (IEEE 754 binary16) and bfloat16, as bits. Conversions round to nearest even.
 struct f16 {

@@ -7,6 +7,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <new>
+#include <span>
+
+#include "base/files.h"
 
 namespace skerry {
 namespace {
@@ -14,6 +18,14 @@ namespace {
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kHeapMax = std::size_t{64} << 10;
 constexpr std::size_t kLine = 64;
+
+// Space of a disk that is taken beyond what is asked for, at most.
+constexpr std::size_t kScratchSlack = std::size_t{32} << 20;
+
+// A mapped file is made writable in chunks of this size, larger where there would be more than so
+// many: each may be a mapping of its own, of which a process has some 65,000.
+constexpr std::size_t kChunk = std::size_t{256} << 10;
+constexpr std::size_t kChunksMost = 8192;
 
 std::size_t page_size() noexcept {
   static const std::size_t size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -24,7 +36,21 @@ std::size_t round_up(std::size_t value, std::size_t unit) noexcept {
   return (value + unit - 1) / unit * unit;
 }
 
+// Of whole pages; a hint.
+void advise(const std::byte* begin, std::size_t bytes, int advice) noexcept {
+  const auto at = reinterpret_cast<std::uintptr_t>(begin);
+  const std::uintptr_t page = at / page_size() * page_size();
+  (void)::madvise(reinterpret_cast<void*>(page), at + bytes - page, advice);
+}
+
 }  // namespace
+
+void will_read(const std::byte* begin, std::size_t bytes) noexcept {
+  advise(begin, bytes, MADV_WILLNEED);
+}
+void read_singly(const std::byte* begin, std::size_t bytes) noexcept {
+  advise(begin, bytes, MADV_RANDOM);
+}
 
 StableMemory::~StableMemory() {
   release();
@@ -69,6 +95,12 @@ Status StableMemory::reserve_mapping(std::size_t bytes) {
   return {};
 }
 
+Status StableMemory::reserve(std::size_t bytes, ScratchFile file) {
+  Status status = reserve_mapping(bytes);
+  if (status.ok()) scratch_ = std::move(file);
+  return status;
+}
+
 Status StableMemory::map_file(int file, std::uint64_t offset, std::size_t bytes, bool writable) {
   if (bytes > reserved_) return Status(Code::out_of_memory, "file is larger than its reservation");
   if (is_heap_) {
@@ -86,6 +118,17 @@ Status StableMemory::map_file(int file, std::uint64_t offset, std::size_t bytes,
     return Status(errno == ENOMEM ? Code::out_of_memory : Code::io_error,
                   "cannot map the image: {e}", static_cast<std::uint64_t>(errno));
   }
+  if (scratch_.is_open()) {
+    chunk_bytes_ = kChunk;
+    while (size / chunk_bytes_ >= kChunksMost) chunk_bytes_ *= 2;
+    try {
+      is_kept_.assign((size + chunk_bytes_ - 1) / chunk_bytes_, true);
+    } catch (const std::bad_alloc&) {
+      return Status(Code::out_of_memory, "no memory for the index");
+    }
+    kept_until_ = size;
+    read_singly(base_, size);
+  }
   committed_ = size;
   return {};
 }
@@ -93,6 +136,7 @@ Status StableMemory::map_file(int file, std::uint64_t offset, std::size_t bytes,
 Status StableMemory::grow(std::size_t bytes) {
   if (bytes <= committed_) return {};
   if (bytes > reserved_) return Status(Code::out_of_memory, "beyond the reserved address space");
+  if (scratch_.is_open()) return grow_scratch(bytes);
   // An eighth more than asked, so that growing one by one costs few system calls.
   const std::size_t wish = bytes + bytes / 8;
   const std::size_t unit = is_heap_ ? kLine : wish >= kHugePage ? kHugePage : page_size();
@@ -111,6 +155,55 @@ Status StableMemory::grow(std::size_t bytes) {
     (void)::madvise(base_ + committed_, target - committed_, MADV_HUGEPAGE);
   }
   committed_ = target;
+  return {};
+}
+
+Status StableMemory::grow_scratch(std::size_t bytes) {
+  const std::size_t wish = bytes + std::min(bytes / 8, kScratchSlack);
+  const std::size_t target =
+      std::min(round_up(wish, wish >= kHugePage ? kHugePage : page_size()), reserved_);
+  Status status = scratch_.take(committed_, target - committed_);
+  if (status.ok()) status = map_scratch(committed_, target);
+  if (status.ok()) committed_ = target;
+  return status;
+}
+
+Status StableMemory::map_scratch(std::size_t begin, std::size_t end) noexcept {
+  if (::mmap(base_ + begin, end - begin, PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_FIXED | MAP_NORESERVE, scratch_.descriptor(),
+             static_cast<off_t>(begin)) == MAP_FAILED) {
+    return status_of_errno(errno, "cannot map vectors on disk: {e}");
+  }
+  read_singly(base_ + begin, end - begin);
+  scratch_bytes_ += end - begin;
+  return {};
+}
+
+StableMemory::Range StableMemory::find_kept_chunks(std::size_t begin,
+                                                   std::size_t bytes) const noexcept {
+  const std::size_t end = std::min(begin + bytes, kept_until_);
+  std::size_t first = begin / chunk_bytes_;
+  std::size_t limit = (end + chunk_bytes_ - 1) / chunk_bytes_;
+  while (first < limit && !is_kept_[first]) ++first;
+  while (first < limit && !is_kept_[limit - 1]) --limit;
+  if (first == limit) return {};
+  return {first * chunk_bytes_, std::min(limit * chunk_bytes_, kept_until_)};
+}
+
+// Copied by a system call, so that a mapped file that has lost its end is an error here too. The
+// exchange of a mapping is one step to whoever reads it: he waits for it in the kernel or not at
+// all, and meets the same bytes before and after.
+Status StableMemory::make_writable(Range chunks) noexcept {
+  for (std::size_t begin = chunks.begin; begin < chunks.end; begin += chunk_bytes_) {
+    const std::size_t chunk = begin / chunk_bytes_;
+    if (!is_kept_[chunk]) continue;
+    const std::size_t end = std::min(begin + chunk_bytes_, kept_until_);
+    Status status = scratch_.take(begin, end - begin);
+    if (status.ok()) status = scratch_.write(begin, std::span(base_ + begin, end - begin));
+    if (status.ok()) status = map_scratch(begin, end);
+    if (!status.ok()) return status;
+    is_kept_[chunk] = false;
+  }
   return {};
 }
 

@@ -55,6 +55,16 @@ std::string_view name_of(Codes codes) noexcept {
   return "unknown";
 }
 
+std::string_view name_of(Vectors vectors) noexcept {
+  switch (vectors) {
+    case Vectors::memory:
+      return "memory";
+    case Vectors::disk:
+      return "disk";
+  }
+  return "unknown";
+}
+
 // binary16 is sign, 5 bits of exponent (bias 15), 10 of fraction; binary32 has 8 (bias 127), 23.
 // Rounding adds to the bits below: a carry out of the fraction runs into the exponent, which is
 // what the next power of two looks like, and out of the largest exponent into infinity.

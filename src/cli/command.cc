@@ -80,6 +80,10 @@ void CreateOptions::add_to(CLI::App& command) {
                     {{"exact", Codes::exact}, {"sq8", Codes::sq8}, {"rot4", Codes::rot4}},
                     "What searches walk over: exact, sq8 or rot4 (default: exact)")
       ->group(group);
+  add_choice<Vectors>(command, "--vectors", index.vectors,
+                      {{"memory", Vectors::memory}, {"disk", Vectors::disk}},
+                      "Where exact vectors are, beside codes: memory or disk (default: memory)")
+      ->group(group);
   command.add_option("-M,--M", index.M, "Links a node keeps (default: 16)")->group(group);
   command
       .add_option("--ef-construction", index.ef_construction,
@@ -97,8 +101,9 @@ void CreateOptions::add_to(CLI::App& command) {
 }
 
 bool CreateOptions::given() const {
-  for (const char* name : {"--metric", "--scalar", "--codes", "--M", "--ef-construction",
-                           "--default-ef", "--flat-below", "--seed", "--byte-keys"}) {
+  for (const char* name :
+       {"--metric", "--scalar", "--codes", "--vectors", "--M", "--ef-construction", "--default-ef",
+        "--flat-below", "--seed", "--byte-keys"}) {
     if (command_->count(name) > 0) return true;
   }
   return false;
@@ -113,6 +118,7 @@ void CreateOptions::check_against(const CollectionOptions& there, const std::str
   same("--metric", options.index.metric, there.index.metric);
   same("--scalar", options.index.scalar, there.index.scalar);
   same("--codes", options.index.codes, there.index.codes);
+  same("--vectors", options.index.vectors, there.index.vectors);
   same("--M", options.index.M, there.index.M);
   same("--ef-construction", options.index.ef_construction, there.index.ef_construction);
   same("--default-ef", options.index.ef, there.index.ef);

@@ -248,8 +248,8 @@ struct Demo {
       clean = clean && report.index.unreachable == 0 && report.index.live == sets[i].live();
       const IndexStats stats = take(collections[i].stats(), sets[i].name()).index;
       figures[i].vectors = stats.live;
-      figures[i].bytes =
-          stats.vector_bytes + stats.code_bytes + stats.link_bytes + stats.other_bytes;
+      figures[i].bytes = stats.vector_bytes - stats.vector_disk_bytes + stats.code_bytes +
+                         stats.link_bytes + stats.other_bytes;
     }
     check(database.close(), place.database);
     print(clean);

@@ -32,15 +32,15 @@ struct Stats {
                                     with_commas(stats.mended_blocks)));
       }
       const IndexStats& index = stats.index;
-      const std::uint64_t bytes =
-          index.vector_bytes + index.code_bytes + index.link_bytes + index.other_bytes;
-      table.add(
-          {name, with_commas(index.live), std::to_string(options.index.dimension),
-           std::string(name_of(options.index.metric)), std::string(name_of(options.index.scalar)),
-           std::string(name_of(options.index.codes)), std::to_string(index.levels),
-           human_bytes(index.vector_bytes), human_bytes(index.code_bytes),
-           human_bytes(index.link_bytes), index.live == 0 ? "" : with_commas(bytes / index.live),
-           std::string(name_of(stats.opened))});
+      const std::uint64_t bytes = index.vector_bytes - index.vector_disk_bytes + index.code_bytes +
+                                  index.link_bytes + index.other_bytes;
+      table.add({name, with_commas(index.live), std::to_string(options.index.dimension),
+                 std::string(name_of(options.index.metric)),
+                 std::string(name_of(options.index.scalar)),
+                 std::string(name_of(options.index.codes)), std::to_string(index.levels),
+                 vectors_of(index), human_bytes(index.code_bytes), human_bytes(index.link_bytes),
+                 index.live == 0 ? "" : with_commas(bytes / index.live),
+                 std::string(name_of(stats.opened))});
     }
     const DatabaseStats stats = take(database.stats(), place.database);
     check(database.close(), place.database);
@@ -75,6 +75,10 @@ struct Stats {
     for (const std::string& note : notes) fmt::print("\n{}\n", note);
   }
 
+  static std::string vectors_of(const IndexStats& index) {
+    return human_bytes(index.vector_bytes) + (index.vector_disk_bytes != 0 ? " on disk" : "");
+  }
+
   static std::string readers_of(const DatabaseStats& stats) {
     const std::string count =
         fmt::format("{} of {}", with_commas(stats.readers), with_commas(stats.max_readers));
@@ -98,6 +102,7 @@ struct Stats {
             {"metric", name_of(options.index.metric)},
             {"scalar", name_of(options.index.scalar)},
             {"codes", name_of(options.index.codes)},
+            {"vectors", name_of(options.index.vectors)},
             {"M", options.index.M},
             {"ef_construction", options.index.ef_construction},
             {"ef", options.index.ef},
@@ -107,6 +112,7 @@ struct Stats {
             {"tombstones", index.tombstones},
             {"free_slots", index.free_slots},
             {"vector_bytes", index.vector_bytes},
+            {"vector_disk_bytes", index.vector_disk_bytes},
             {"code_bytes", index.code_bytes},
             {"link_bytes", index.link_bytes},
             {"other_bytes", index.other_bytes},

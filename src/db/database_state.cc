@@ -78,6 +78,10 @@ Status check_same(const CollectionOptions& kept, const CollectionOptions& asked)
     return differs("codes: the collection has number {a}, asked for {b}", number(a.codes),
                    number(b.codes));
   }
+  if (a.vectors != b.vectors) {
+    return differs("vectors: the collection has number {a}, asked for {b}", number(a.vectors),
+                   number(b.vectors));
+  }
   if (kept.byte_keys != asked.byte_keys) {
     return differs("byte_keys: the collection has {a}, asked for {b}", kept.byte_keys,
                    asked.byte_keys);

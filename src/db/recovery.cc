@@ -167,7 +167,7 @@ Result<std::unique_ptr<View>> CollectionState::load_image(Status& why) const {
                          options_.byte_keys ? view->book.order() : KeyOrder(),
                          RowSource{fetch_row, const_cast<CollectionState*>(this)}};
   Result<std::unique_ptr<Engine>> engine =
-      Engine::load(path, ImageMode::map, options_.index.custom, &owner);
+      Engine::load(path, ImageMode::map, options_.index.custom, &owner, database_->folder());
   const Code code = engine.status().code();
   if (code == Code::out_of_memory) return engine.error();
   if (code == Code::not_found) {
@@ -339,8 +339,8 @@ Status CollectionState::replay(View& view, const std::vector<Key>& keys,
 Result<std::unique_ptr<View>> CollectionState::rebuild(std::uint64_t& reached,
                                                        const Control& control) const {
   auto view = std::make_unique<View>();
-  Result<std::unique_ptr<Engine>> engine =
-      Engine::create(options_.index, options_.byte_keys ? view->book.order() : KeyOrder());
+  Result<std::unique_ptr<Engine>> engine = Engine::create(
+      options_.index, options_.byte_keys ? view->book.order() : KeyOrder(), database_->folder());
   if (!engine.ok()) return engine.error();
   view->engine = std::move(*engine);
 

@@ -82,7 +82,21 @@ Status check_options(const IndexOptions& options) noexcept {
   if (options.metric == Metric::custom && options.custom.call == nullptr) {
     return bad("custom: metric custom expects a function, given none", 0);
   }
+  if (options.vectors > Vectors::disk) {
+    return bad("vectors: no place has number {b}", static_cast<std::uint64_t>(options.vectors));
+  }
+  if (options.vectors == Vectors::disk && options.codes == Codes::exact) {
+    return bad("codes: vectors on disk expect sq8 or rot4 beside them, given exact", 0);
+  }
+  if (options.vectors == Vectors::disk && !ShortCodes::of(options)) {
+    return bad("scalar: vectors on disk expect f32, f16 or bf16, given another", 0);
+  }
   return {};
+}
+
+Status check_folder(const IndexOptions& options, const std::filesystem::path& folder) noexcept {
+  if (options.vectors == Vectors::memory || !folder.empty()) return {};
+  return Status(Code::invalid_argument, "vectors: on disk they expect a folder, given none");
 }
 
 Status check_vectors(const IndexOptions& index, VectorView vector) noexcept {
@@ -125,24 +139,31 @@ Status check_vectors(const IndexOptions& index, MatrixView vectors) noexcept {
   return {};
 }
 
-Engine::Engine(const IndexOptions& options, KeyOrder order)
+Engine::Engine(const IndexOptions& options, KeyOrder order, const std::filesystem::path& folder)
     : options_(options),
       order_(order),
       exact_(options.metric, options.scalar, options.dimension, options.custom),
-      codes_(ShortCodes::of(options)) {}
+      codes_(ShortCodes::of(options)) {
+  if (options.vectors == Vectors::disk) folder_ = folder;
+}
 
 Engine::~Engine() {
   delete storage_.load(std::memory_order_relaxed);
 }
 
-Result<std::unique_ptr<Engine>> Engine::create(const IndexOptions& options, KeyOrder order) {
-  if (Status status = check_options(options); !status.ok()) return status;
-  std::unique_ptr<Engine> engine(new (std::nothrow) Engine(options, order));
+Result<std::unique_ptr<Engine>> Engine::create(const IndexOptions& options, KeyOrder order,
+                                               const std::filesystem::path& folder) try {
+  Status status = check_options(options);
+  if (status.ok()) status = check_folder(options, folder);
+  if (!status.ok()) return status;
+  std::unique_ptr<Engine> engine(new (std::nothrow) Engine(options, order, folder));
   if (engine == nullptr) return Status(Code::out_of_memory, "no memory for the index");
-  auto storage = Storage::create(engine->shape(), Storage::capacity_for(0));
+  auto storage = Storage::create(engine->shape(), Storage::capacity_for(0), engine->folder_);
   if (!storage) return storage.status();
   engine->storage_.store(storage->release(), std::memory_order_release);
   return engine;
+} catch (const std::bad_alloc&) {
+  return Status(Code::out_of_memory, "no memory for the index");
 }
 
 StorageShape Engine::shape() const noexcept {
@@ -154,7 +175,7 @@ StorageShape Engine::shape() const noexcept {
 Scorer Engine::exact_scorer(const Storage& storage, VectorView query,
                             std::byte* scratch) const noexcept {
   return Scorer{exact_.prepare(query, scratch), exact_.rows(storage.vectors.base()),
-                storage.unchecked_vectors()};
+                storage.unchecked_vectors(), storage.read_ahead()};
 }
 
 Scorer Engine::code_scorer(const Storage& storage, VectorView query,
@@ -191,6 +212,7 @@ Scorer Engine::exact_node_scorer(const Storage& storage, Slot slot,
                                  std::byte* scratch) const noexcept {
   Scorer scorer;
   scorer.unchecked = storage.unchecked_vectors();
+  scorer.ahead = storage.read_ahead();
   scorer.rows = exact_.rows(storage.vectors.base());
   if (scorer.unchecked != nullptr && !scorer.unchecked->admit(&slot, 1)) [[unlikely]] {
     scorer.code.kernel = score_nothing;
@@ -268,7 +290,7 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
     } catch (const std::bad_alloc&) {
       return Status(Code::out_of_memory, "no memory for the index");
     }
-    auto larger = Storage::create(shape(), Storage::capacity_for(slots));
+    auto larger = Storage::create(shape(), Storage::capacity_for(slots), folder_);
     if (!larger) return larger.status();
     status = (*larger)->copy_from(*storage);
     if (status.ok()) status = (*larger)->grow(target);
@@ -383,6 +405,7 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking 
     SKERRY_DEBUG_ASSERT(state.born.load(std::memory_order_relaxed) == 0 &&
                         storage.flags[slot] == 0);
     schedule_point("slot: row");
+    storage.leave_image(slot);
     exact_.encode(vector, storage.vector(slot));
     if (codes_) codes_->encode(vector, storage.code(slot), encoding_.data());
 
@@ -634,6 +657,7 @@ IndexStats Engine::stats() const {
   stats.tombstones = tombstones_.load(std::memory_order_relaxed);
   stats.free_slots = free_slots_.count;
   stats.vector_bytes = storage.vectors.committed();
+  stats.vector_disk_bytes = storage.vector_disk_bytes();
   stats.code_bytes = storage.codes.committed();
   stats.link_bytes = storage.layer0.committed_bytes() + storage.upper.committed_bytes() +
                      storage.upper_offsets.committed_bytes();

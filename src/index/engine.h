@@ -110,6 +110,9 @@ struct ImageOwner {
   RowSource rows;
 };
 
+// What is needed of a folder for vectors, with options that were checked: invalid_argument.
+Status check_folder(const IndexOptions& options, const std::filesystem::path& folder) noexcept;
+
 // The one check of an index's options; names the first that is out of range.
 Status check_options(const IndexOptions& options) noexcept;
 
@@ -124,14 +127,18 @@ Status check_vectors(const IndexOptions& index, MatrixView vectors) noexcept;
 
 class Engine {
  public:
-  static Result<std::unique_ptr<Engine>> create(const IndexOptions& options, KeyOrder order = {});
+  // `folder`: where files for vectors on disk are made; needed with Vectors::disk.
+  static Result<std::unique_ptr<Engine>> create(const IndexOptions& options, KeyOrder order = {},
+                                                const std::filesystem::path& folder = {});
 
   // Reads what save() wrote. `owner`: when not null, the image must be of these options and this
   // tag (`incompatible` otherwise). The errors are those of Index::load. Everything but the rows is
   // checked at once; of a large mapped image, the rows are when they are touched. One that is
   // damaged comes from the owner's source; without one, whoever touches it gets `corruption`.
+  // `folder`: as of create(); not needed of a view.
   static Result<std::unique_ptr<Engine>> load(const std::filesystem::path& path, ImageMode mode,
-                                              CustomDistance custom, const ImageOwner* owner);
+                                              CustomDistance custom, const ImageOwner* owner,
+                                              const std::filesystem::path& folder = {});
 
   // Looks at the rows of a mapped image that nobody has touched yet, some at a time, until `step`,
   // called with nothing held, returns false. corruption when some are lost.
@@ -287,7 +294,7 @@ class Engine {
     const Storage* storage;
   };
 
-  Engine(const IndexOptions& options, KeyOrder order);
+  Engine(const IndexOptions& options, KeyOrder order, const std::filesystem::path& folder);
 
   // engine.cc
   View view() const noexcept {
@@ -449,6 +456,7 @@ class Engine {
   KeyOrder order_;
   ExactCodes exact_;
   std::optional<ShortCodes> codes_;  // none: the exact rows are the codes
+  std::filesystem::path folder_;     // for vectors on disk; empty: they are in memory
   bool read_only_ = false;
   RowSource rows_;  // of a mapped image
 

@@ -87,6 +87,7 @@ IndexOptions options_of(const Header& header) noexcept {
   options.metric = static_cast<Metric>(header.metric);
   options.scalar = static_cast<Scalar>(header.scalar);
   options.codes = static_cast<Codes>(header.codes);
+  options.vectors = static_cast<Vectors>(header.vectors);
   options.M = header.M;
   options.ef_construction = header.ef_construction;
   options.ef = header.ef;

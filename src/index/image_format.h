@@ -13,7 +13,7 @@
 //    32  collection                  u64   its number in the store; 0: a plain index
 //    40  identity                    2 u64 of the store; zeroes: a plain index
 //    56  dimension                   u32
-//    60  metric, scalar, codes, 0    4 u8
+//    60  metric, scalar, codes, vectors   4 u8
 //    64  M, ef_construction, ef, flat_below   4 u32
 //    80  seed                        u64
 //    88  live                        u64
@@ -81,7 +81,7 @@ struct Header {
   std::uint8_t metric;
   std::uint8_t scalar;
   std::uint8_t codes;
-  std::uint8_t zero;
+  std::uint8_t vectors;
   std::uint32_t M;
   std::uint32_t ef_construction;
   std::uint32_t ef;

@@ -58,7 +58,8 @@ Status check_owner(const image::Header& header, const ImageOwner* owner) noexcep
   if (header.dimension != options.dimension ||
       header.metric != static_cast<std::uint8_t>(options.metric) ||
       header.scalar != static_cast<std::uint8_t>(options.scalar) ||
-      header.codes != static_cast<std::uint8_t>(options.codes) || header.M != options.M ||
+      header.codes != static_cast<std::uint8_t>(options.codes) ||
+      header.vectors != static_cast<std::uint8_t>(options.vectors) || header.M != options.M ||
       header.seed != options.seed || header.flat_below != options.flat_below) {
     return Status(Code::incompatible, "the image is of other options");
   }
@@ -314,7 +315,8 @@ Status Engine::Inspection::run(bool with_rows) {
 }
 
 Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& path, ImageMode mode,
-                                             CustomDistance custom, const ImageOwner* owner) {
+                                             CustomDistance custom, const ImageOwner* owner,
+                                             const std::filesystem::path& folder) try {
   const image::File file(path, O_RDONLY);
   if (!file.is_open()) {
     return file.error() == ENOENT ? Status(Code::not_found, "there is no image")
@@ -340,13 +342,17 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& path, 
   options.custom = custom;
   if (options.metric == Metric::custom && custom.call == nullptr) return check_options(options);
   if (!check_options(options).ok()) return damaged("the image's options are out of range");
-  std::unique_ptr<Engine> engine(new (std::nothrow)
-                                     Engine(options, owner != nullptr ? owner->order : KeyOrder()));
+  if (mode != ImageMode::view) status = check_folder(options, folder);
+  if (!status.ok()) return status;
+  std::unique_ptr<Engine> engine(
+      new (std::nothrow) Engine(options, owner != nullptr ? owner->order : KeyOrder(), folder));
   if (engine == nullptr) return Status(Code::out_of_memory, "no memory for the index");
   if (owner != nullptr) engine->rows_ = owner->rows;
   status = engine->adopt(file, header, size, mode);
   if (!status.ok()) return status;
   return engine;
+} catch (const std::bad_alloc&) {
+  return Status(Code::out_of_memory, "no memory for the index");
 }
 
 Status Engine::adopt(const image::File& file, const image::Header& header, std::uint64_t size,
@@ -371,7 +377,7 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
   }
   const std::uint32_t capacity =
       mode == ImageMode::view ? std::max(header.used, 1U) : Storage::capacity_for(header.used);
-  auto made = Storage::create(shape(), capacity);
+  auto made = Storage::create(shape(), capacity, folder_);
   if (!made) return made.status();
   std::unique_ptr<Storage> storage = std::move(*made);
   const Result<std::size_t> upper_words = storage->lay_out(header.used);
@@ -385,6 +391,10 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
                            : i == image::kSums    ? storage->sums
                                                   : image::memory_of(*storage, i);
     status = take_section(file, header.section[i], mode, memory);
+  }
+  if (mode == ImageMode::view && options_.vectors == Vectors::disk) {
+    read_singly(storage->vectors.base(), storage->vectors.committed());
+    storage->ahead.begin(storage->vectors.base(), storage->shape.vector_stride);
   }
   if (status.ok()) status = storage->grow(header.used);
   if (!status.ok()) return status;

@@ -271,6 +271,9 @@ Status Engine::save_rows(const image::Header& header, std::uint32_t section,
     {
       EpochGuard guard;
       Storage& storage = *storage_.load(std::memory_order_acquire);
+      if (section == image::kVectors && storage.read_ahead() != nullptr) {
+        will_read(storage.vectors.base() + at, size);
+      }
       CheckedRows* const unchecked =
           section == image::kCodes ? storage.unchecked_codes() : storage.unchecked_vectors();
       if (unchecked != nullptr) {
@@ -322,6 +325,7 @@ Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const Imag
   header.metric = static_cast<std::uint8_t>(options_.metric);
   header.scalar = static_cast<std::uint8_t>(options_.scalar);
   header.codes = static_cast<std::uint8_t>(options_.codes);
+  header.vectors = static_cast<std::uint8_t>(options_.vectors);
   header.M = options_.M;
   header.ef_construction = options_.ef_construction;
   header.ef = options_.ef;

@@ -316,13 +316,16 @@ std::vector<float> wide_row(Key key) {
 }
 
 // More than a megabyte of rows.
-std::unique_ptr<Engine> build_wide(Codes codes, const std::filesystem::path& path) {
+std::unique_ptr<Engine> build_wide(Codes codes, const std::filesystem::path& path,
+                                   Vectors vectors = Vectors::memory) {
   auto engine = Engine::create({.dimension = kWide,
                                 .metric = Metric::cosine,
                                 .codes = codes,
+                                .vectors = vectors,
                                 .M = 6,
                                 .ef_construction = 30,
-                                .flat_below = 0});
+                                .flat_below = 0},
+                               {}, path.parent_path());
   EXPECT_TRUE(engine.ok());
   std::vector<Key> keys;
   std::vector<float> rows;
@@ -365,11 +368,21 @@ std::vector<Hit> wide_answers(const AnyIndex& index, bool exact) {
   return all;
 }
 
+struct Rows {
+  Codes codes;
+  Vectors vectors;
+};
+constexpr Rows kRows[] = {{Codes::exact, Vectors::memory},
+                          {Codes::sq8, Vectors::memory},
+                          {Codes::rot4, Vectors::memory},
+                          {Codes::sq8, Vectors::disk},
+                          {Codes::rot4, Vectors::disk}};
+
 TEST(Image, RowsThatAreDamagedAreMendedWhenTheyAreTouched) {
-  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
+  for (const auto [codes, vectors] : kRows) {
     const TestFolder folder;
     const auto path = folder.path() / "image";
-    const auto original = build_wide(codes, path);
+    const auto original = build_wide(codes, path, vectors);
     std::string bad = read_file(path);
     const image::Header header = header_of(bad);
     std::uint64_t spoilt = 0;
@@ -383,7 +396,7 @@ TEST(Image, RowsThatAreDamagedAreMendedWhenTheyAreTouched) {
     for (const bool walks_first : {true, false}) {
       Source source;
       const ImageOwner owner{original->options(), ImageTag(), KeyOrder(), source.rows()};
-      auto loaded = Engine::load(path, ImageMode::map, {}, &owner);
+      auto loaded = Engine::load(path, ImageMode::map, {}, &owner, folder.path());
       ASSERT_TRUE(loaded.ok()) << loaded.status().message();
       EXPECT_TRUE((*loaded)->has_unverified_rows());
       EXPECT_EQ((*loaded)->mended(), 0U);
@@ -407,42 +420,47 @@ TEST(Image, RowsThatAreDamagedAreMendedWhenTheyAreTouched) {
       EXPECT_EQ(wide_answers(**loaded, false), wide_answers(*original, false));
       // What is saved now is whole.
       ASSERT_TRUE((*loaded)->save(folder.path() / "again", ImageTag()).ok());
-      EXPECT_TRUE(Index::load(folder.path() / "again").ok());
+      EXPECT_TRUE(Index::load(folder.path() / "again", {}, folder.path()).ok());
     }
   }
 }
 
 TEST(Image, WritesIntoDamagedRowsAreRight) {
-  const TestFolder folder;
-  const auto path = folder.path() / "image";
-  const auto original = build_wide(Codes::sq8, path);
-  std::string bad = read_file(path);
-  const image::Header header = header_of(bad);
-  for (const std::uint32_t section : {image::kVectors, image::kCodes}) {
-    for (std::uint64_t at = 7; at < header.section[section].bytes; at += image::kPage) {
-      bad[header.section[section].offset + at] ^= 1;
+  for (const Vectors vectors : {Vectors::memory, Vectors::disk}) {
+    const TestFolder folder;
+    const auto path = folder.path() / "image";
+    const auto original = build_wide(Codes::sq8, path, vectors);
+    std::string bad = read_file(path);
+    const image::Header header = header_of(bad);
+    for (const std::uint32_t section : {image::kVectors, image::kCodes}) {
+      for (std::uint64_t at = 7; at < header.section[section].bytes; at += image::kPage) {
+        bad[header.section[section].offset + at] ^= 1;
+      }
     }
+    write_file(path, bad);
+    Source source;
+    const ImageOwner owner{original->options(), ImageTag(), KeyOrder(), source.rows()};
+    auto loaded = Engine::load(path, ImageMode::map, {}, &owner, folder.path());
+    ASSERT_TRUE(loaded.ok());
+    // Into slots that were freed before, beside rows that are damaged.
+    for (Key key = 0; key < kWideRows; key += 9) {
+      const auto row = wide_row(key);
+      ASSERT_TRUE((*loaded)
+                      ->upsert({std::span<const Key>(&key, 1), MatrixView(row, kWide), false}, {})
+                      .ok());
+    }
+    std::vector<float> got(kWide);
+    for (Key key = 0; key < kWideRows; ++key) {
+      ASSERT_TRUE((*loaded)->get(key, got).ok());
+      EXPECT_EQ(got, wide_row(key));
+      Hit hit[1];
+      ASSERT_TRUE((*loaded)->search(wide_row(key), hit, {.exact = true}).ok());
+      EXPECT_EQ(hit[0].key, key);
+    }
+    EXPECT_TRUE((*loaded)->check_invariants().ok());
+    const IndexStats stats = (*loaded)->stats();
+    EXPECT_EQ(stats.vector_disk_bytes, vectors == Vectors::disk ? stats.vector_bytes : 0);
   }
-  write_file(path, bad);
-  Source source;
-  const ImageOwner owner{original->options(), ImageTag(), KeyOrder(), source.rows()};
-  auto loaded = Engine::load(path, ImageMode::map, {}, &owner);
-  ASSERT_TRUE(loaded.ok());
-  // Into slots that were freed before, beside rows that are damaged.
-  for (Key key = 0; key < kWideRows; key += 9) {
-    const auto row = wide_row(key);
-    ASSERT_TRUE(
-        (*loaded)->upsert({std::span<const Key>(&key, 1), MatrixView(row, kWide), false}, {}).ok());
-  }
-  std::vector<float> got(kWide);
-  for (Key key = 0; key < kWideRows; ++key) {
-    ASSERT_TRUE((*loaded)->get(key, got).ok());
-    EXPECT_EQ(got, wide_row(key));
-    Hit hit[1];
-    ASSERT_TRUE((*loaded)->search(wide_row(key), hit, {.exact = true}).ok());
-    EXPECT_EQ(hit[0].key, key);
-  }
-  EXPECT_TRUE((*loaded)->check_invariants().ok());
 }
 
 TEST(Image, AViewOfDamagedRowsSaysSo) {

@@ -15,6 +15,13 @@ Changes one(const Key& key, VectorView vector) noexcept {
                  MatrixView(vector.data(), vector.scalar(), 1, vector.dimension()), false};
 }
 
+// A folder that is no good is told before the index is large enough to use it.
+Status try_folder(const IndexOptions& options, const std::filesystem::path& folder) {
+  const Status status = check_folder(options, folder);
+  if (!status.ok() || options.vectors == Vectors::memory) return status;
+  return ScratchFile::create(folder).status();
+}
+
 }  // namespace
 
 Index::Index(std::unique_ptr<Engine> engine) noexcept
@@ -31,14 +38,17 @@ Status Index::usable() const noexcept {
   return {};
 }
 
-Result<Index> Index::create(const IndexOptions& options) {
-  auto engine = Engine::create(options);
+Result<Index> Index::create(const IndexOptions& options, const std::filesystem::path& folder) {
+  if (Status status = check_options(options); !status.ok()) return status;
+  if (Status status = try_folder(options, folder); !status.ok()) return status;
+  auto engine = Engine::create(options, {}, folder);
   if (!engine) return engine.status();
   return Index(std::move(*engine));
 }
 
-Result<Index> Index::load(const std::filesystem::path& path, CustomDistance custom) {
-  auto engine = Engine::load(path, ImageMode::copy, custom, nullptr);
+Result<Index> Index::load(const std::filesystem::path& path, CustomDistance custom,
+                          const std::filesystem::path& folder) {
+  auto engine = Engine::load(path, ImageMode::copy, custom, nullptr, folder);
   if (!engine) return engine.status();
   return Index(std::move(*engine));
 }

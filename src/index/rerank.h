@@ -31,6 +31,7 @@ class Rerank {
   // is_answer(slot): not everybody in the pool may be one.
   template <class IsAnswer>
   void on_codes(const Scorer& exact, Searcher& searcher, IsAnswer is_answer) {
+    exact.ask(std::min(pool_.size(), most_), [this](std::size_t i) { return pool_.slot(i); });
     prefetch_states();
     float error = 0;  // the largest seen of a code's distance
     std::size_t block = 0;

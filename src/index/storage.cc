@@ -22,6 +22,16 @@ std::size_t upper_reserve(std::uint32_t capacity, const StorageShape& shape) noe
   return words;
 }
 
+// From a file they come as fast as it can be read, in pieces asked for beforehand.
+void copy_vectors(const StableMemory& to, const StableMemory& from, std::size_t bytes) noexcept {
+  constexpr std::size_t kPiece = std::size_t{4} << 20;
+  for (std::size_t at = 0; at < bytes; at += kPiece) {
+    const std::size_t size = std::min(kPiece, bytes - at);
+    if (from.has_scratch()) will_read(from.base() + at, size);
+    std::memcpy(to.base() + at, from.base() + at, size);
+  }
+}
+
 }  // namespace
 
 std::uint32_t Storage::capacity_for(std::uint64_t slots) noexcept {
@@ -31,15 +41,22 @@ std::uint32_t Storage::capacity_for(std::uint64_t slots) noexcept {
   return kMaxSlots;
 }
 
-Result<std::unique_ptr<Storage>> Storage::create(const StorageShape& shape,
-                                                 std::uint32_t capacity) {
+Result<std::unique_ptr<Storage>> Storage::create(const StorageShape& shape, std::uint32_t capacity,
+                                                 const std::filesystem::path& folder) {
   std::unique_ptr<Storage> storage(new (std::nothrow) Storage);
   if (storage == nullptr) return Status(Code::out_of_memory, "no memory for the index");
   storage->shape = shape;
   storage->capacity = capacity;
   const std::size_t n = capacity;
   Status status = storage->states.reserve(n);
-  if (status.ok()) status = storage->vectors.reserve(n * shape.vector_stride);
+  const std::size_t vector_bytes = n * shape.vector_stride;
+  if (status.ok() && !folder.empty() && vector_bytes > kVectorsInMemory) {
+    Result<ScratchFile> file = ScratchFile::create(folder);
+    status = file.ok() ? storage->vectors.reserve(vector_bytes, std::move(*file)) : file.status();
+    storage->ahead.begin(storage->vectors.base(), shape.vector_stride);
+  } else if (status.ok()) {
+    status = storage->vectors.reserve(vector_bytes);
+  }
   if (status.ok() && shape.code_stride != 0) status = storage->codes.reserve(n * shape.code_stride);
   if (status.ok()) status = storage->flags.reserve(n);
   if (status.ok()) status = storage->layer0.reserve(n * 2 * shape.M);
@@ -77,6 +94,25 @@ Status Storage::grow(std::uint32_t slots) {
   return {};
 }
 
+// A row that is mended is written to by whoever looks at it, at any moment: so all are looked at
+// before they are copied.
+void Storage::leave_image(Slot slot) noexcept {
+  const StableMemory::Range chunks =
+      vectors.kept_chunks(std::size_t{slot} * shape.vector_stride, shape.vector_stride);
+  if (chunks.empty()) return;
+  const auto stay = [&] {
+    vectors_left = std::min(vectors_left + shape.vector_stride, vectors.committed());
+  };
+  will_read(vectors.base() + chunks.begin, chunks.end - chunks.begin);
+  if (CheckedRows* const unchecked = unchecked_vectors(); unchecked != nullptr) {
+    const std::size_t end = std::min(CheckedRows::blocks_of(chunks.end), unchecked->block_count());
+    for (std::size_t block = chunks.begin / CheckedRows::kBlock; block < end; ++block) {
+      if (unchecked->look(block) != CheckedRows::Look::whole) return stay();
+    }
+  }
+  if (!vectors.make_writable(chunks).ok()) stay();
+}
+
 Status Storage::copy_from(const Storage& other) {
   if (Status status = grow(other.usable); !status.ok()) return status;
   for (CheckedRows* rows : {other.unchecked_vectors(), other.unchecked_codes()}) {
@@ -97,7 +133,7 @@ Status Storage::copy_from(const Storage& other) {
     to.link.store(from.link.load(std::memory_order_relaxed), std::memory_order_relaxed);
     to.in_links = from.in_links;
   }
-  std::memcpy(vectors.base(), other.vectors.base(), n * shape.vector_stride);
+  copy_vectors(vectors, other.vectors, n * shape.vector_stride);
   if (shape.code_stride != 0) {
     std::memcpy(codes.base(), other.codes.base(), n * shape.code_stride);
   }

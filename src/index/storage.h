@@ -11,9 +11,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 
 #include "base/checked_rows.h"
+#include "base/read_ahead.h"
 #include "base/stable_memory.h"
 #include "graph/links.h"
 #include "index/slots.h"
@@ -34,11 +36,22 @@ class Storage {
   // The stage that holds `slots`: 32; 1,024; 65,536; 67,108,864; 2^31 - 1.
   static std::uint32_t capacity_for(std::uint64_t slots) noexcept;
 
-  static Result<std::unique_ptr<Storage>> create(const StorageShape& shape, std::uint32_t capacity);
+  // `folder`: for the vectors, which are in a file of it when there is room for more than
+  // kVectorsInMemory. Empty: in memory.
+  static Result<std::unique_ptr<Storage>> create(const StorageShape& shape, std::uint32_t capacity,
+                                                 const std::filesystem::path& folder = {});
+
+  // Of a small index a file would cost more than it gives.
+  static constexpr std::size_t kVectorsInMemory = std::size_t{4} << 20;
 
   // Makes slots below `slots` usable, with an upper block for each that has levels. Writer.
-  // Either all of it or, on an error, nothing that shows.
+  // Either all of it or, on an error, nothing that shows. out_of_memory; of vectors in a file
+  // storage_full, io_error.
   Status grow(std::uint32_t slots);
+
+  // Before a row of vectors is written: one of a mapped image would become memory, so its
+  // surroundings move to the file for vectors. Where that fails, it does. Writer.
+  void leave_image(Slot slot) noexcept;
 
   // The first half of grow(): where the upper blocks of slots below `slots` are, and the words that
   // they take together. Writer.
@@ -56,6 +69,14 @@ class Storage {
     if (shape.code_stride == 0) return unchecked_vectors();
     return checked_codes.is_done() ? nullptr : &checked_codes;
   }
+
+  // Bytes of vectors that are in a file.
+  std::size_t vector_disk_bytes() const noexcept {
+    return ahead.has_begun() ? vectors.committed() - vectors_left : 0;
+  }
+
+  // Of vectors in a file; null when they are in memory.
+  ReadAhead* read_ahead() const noexcept { return ahead.has_begun() ? &ahead : nullptr; }
 
   // Words of upper blocks of slots below `slots`, which are usable.
   std::size_t upper_words_until(std::uint32_t slots) const noexcept {
@@ -92,10 +113,12 @@ class Storage {
   std::size_t upper_words = 0;  // of `upper`, given to slots below `usable`
 
   StableArray<SlotState> states;
-  StableMemory vectors;                      // written before the slot is linked or born
-  StableMemory codes;                        // the same
-  StableArray<std::uint8_t> flags;           // SlotFlags; link lock
-  StableArray<Slot> layer0;                  // Links
+  StableMemory vectors;             // written before the slot is linked or born
+  mutable ReadAhead ahead;          // of them, when they are in a file
+  std::size_t vectors_left = 0;     // bytes of them that are in memory all the same, at most
+  StableMemory codes;               // the same
+  StableArray<std::uint8_t> flags;  // SlotFlags; link lock
+  StableArray<Slot> layer0;         // Links
   StableArray<std::uint32_t> upper_offsets;  // constant once the slot is usable
   StableArray<Slot> upper;                   // Links
 

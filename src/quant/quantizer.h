@@ -15,6 +15,7 @@
 #include <limits>
 
 #include "base/checked_rows.h"
+#include "base/read_ahead.h"
 #include "simd/kernels.h"
 #include "skerry/types.h"
 
@@ -31,9 +32,26 @@ struct Scorer {
   QueryCode code;
   simd::Rows rows;
   CheckedRows* unchecked = nullptr;  // asked before the rows are read; null: they were looked at
+  ReadAhead* ahead = nullptr;        // of rows on a disk; null: they are in memory
 
   // Rows that may not be read are infinitely far away; whoever asks knows by CheckedRows::trouble.
   void operator()(const std::uint32_t* slots, std::size_t count, float* out) const {
+    if (ahead != nullptr) [[unlikely]] {
+      ahead->around(slots, count, [&] { score(slots, count, out); });
+    } else {
+      score(slots, count, out);
+    }
+  }
+
+  // Rows that will be scored, some at a time.
+  template <class SlotOf>
+  void ask(std::size_t count, SlotOf slot_of) const noexcept {
+    if (ahead != nullptr) [[unlikely]]
+      ahead->ask(count, slot_of);
+  }
+
+ private:
+  void score(const std::uint32_t* slots, std::size_t count, float* out) const {
     if (unchecked != nullptr && !unchecked->admit(slots, count)) [[unlikely]] {
       std::fill_n(out, count, std::numeric_limits<float>::infinity());
       return;

@@ -34,7 +34,7 @@
 //                                             16  u32  ef_construction
 //   Counters (of one collection)              20  u32  ef
 //    0  u64 sequence of the last change       24  u32  flat_below
-//    8  u64 live: rows in the heap            28  u32  zero
+//    8  u64 live: rows in the heap            28  u8   vectors: 0 or 1, 3 zero
 //   16  u64 payloads: rows in payloads        32  u64  seed
 //   24  u64 next name id                      40  24   zero
 //   32  u64 trimmed: the log holds every
@@ -232,7 +232,9 @@ inline std::array<std::byte, kCollectionBytes> encode(const CollectionRecord& re
   writer.put(index.ef_construction);
   writer.put(index.ef);
   writer.put(index.flat_below);
-  writer.put(std::uint32_t{0});
+  writer.put(static_cast<std::uint8_t>(index.vectors));
+  writer.put(std::uint8_t{0});
+  writer.put(std::uint16_t{0});
   writer.put(index.seed);
   return bytes;
 }
@@ -252,16 +254,19 @@ inline bool decode(Bytes bytes, CollectionRecord& record) noexcept {
   index.ef_construction = reader.take<std::uint32_t>();
   index.ef = reader.take<std::uint32_t>();
   index.flat_below = reader.take<std::uint32_t>();
-  static_cast<void>(reader.take<std::uint32_t>());
+  const std::uint8_t vectors = reader.take<std::uint8_t>();
+  static_cast<void>(reader.take_bytes(3));
   index.seed = reader.take<std::uint64_t>();
   index.metric = static_cast<Metric>(metric);
   index.scalar = static_cast<Scalar>(scalar);
   index.codes = static_cast<Codes>(codes);
+  index.vectors = static_cast<Vectors>(vectors);
   record.options.byte_keys = byte_keys != 0;
   return record.id != 0 && index.dimension != 0 && index.dimension <= kMaxDimension &&
          metric <= static_cast<std::uint8_t>(Metric::custom) &&
          scalar <= static_cast<std::uint8_t>(Scalar::b1) &&
-         codes <= static_cast<std::uint8_t>(Codes::rot4) && byte_keys <= 1;
+         codes <= static_cast<std::uint8_t>(Codes::rot4) &&
+         vectors <= static_cast<std::uint8_t>(Vectors::disk) && byte_keys <= 1;
 }
 
 inline std::array<std::byte, kCountersBytes> encode(const Counters& counters) noexcept {

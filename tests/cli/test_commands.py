@@ -37,12 +37,12 @@ class Help(CliCase):
 class Create(CliCase):
     def test_create_keeps_its_options(self):
         answer = self.run_json("create", self.db, "docs", "-d", 12, "--metric", "cosine", "--codes",
-                               "sq8", "-M", 8, "--ef-construction", 50, "--default-ef", 33,
+                               "sq8", "--vectors", "disk", "-M", 8, "--ef-construction", 50, "--default-ef", 33,
                                "--flat-below", 9)[0]
         self.assertEqual(answer["collection"], "docs")
         stats = self.run_json("stats", self.db)[0]["collections"][0]
-        for name, value in (("dimension", 12), ("metric", "cosine"), ("codes", "sq8"), ("M", 8),
-                            ("ef_construction", 50), ("ef", 33), ("flat_below", 9), ("live", 0)):
+        for name, value in (("dimension", 12), ("metric", "cosine"), ("codes", "sq8"),
+                            ("vectors", "disk"), ("M", 8), ("ef_construction", 50), ("ef", 33), ("flat_below", 9), ("live", 0)):
             self.assertEqual(stats[name], value, name)
 
     def test_twice_is_refused_unless_asked_for(self):
@@ -57,6 +57,9 @@ class Create(CliCase):
         self.run_skerry("create", self.db, "docs", "-d", 0, expect=USAGE)
         self.run_skerry("create", self.db, "docs", "-d", 70000, expect=USAGE)
         self.run_skerry("create", self.db, "docs", "-d", 8, "-M", 1, expect=USAGE)
+        error = self.run_json("create", self.db, "docs", "-d", 8, "--vectors", "disk",
+                              expect=USAGE)[0]
+        self.assertIn("expect sq8 or rot4", error["error"])
 
 
 class RenameAndClone(CliCase):

@@ -94,11 +94,16 @@ class Subject {
   }
 };
 
+// Vectors on disk are in a file without a name: it may be anywhere.
+inline std::filesystem::path temporary_folder() {
+  return std::filesystem::temp_directory_path();
+}
+
 class IndexSubject final : public Subject {
  public:
   explicit IndexSubject(Index index) : index_(std::move(index)) {}
   static Status create(const IndexOptions& options, std::unique_ptr<Subject>& out) {
-    Result<Index> index = Index::create(options);
+    Result<Index> index = Index::create(options, temporary_folder());
     if (!index.ok()) return index.status();
     out = std::make_unique<IndexSubject>(*std::move(index));
     return {};
@@ -137,14 +142,14 @@ class IndexSubject final : public Subject {
     const auto path = folder_ / "index";
     const CustomDistance custom = index_.options().custom;
     if (Status saved = index_.save(path); !saved.ok()) return saved;
-    Result<Index> again = Index::load(path, custom);
+    Result<Index> again = Index::load(path, custom, folder_.path());
     if (!again.ok()) return again.status();
     index_ = *std::move(again);
     return {};
   }
 
   Status start_anew() override {
-    Result<Index> fresh = Index::create(index_.options());
+    Result<Index> fresh = Index::create(index_.options(), temporary_folder());
     if (fresh.ok()) index_ = *std::move(fresh);
     return fresh.status();
   }
@@ -152,7 +157,7 @@ class IndexSubject final : public Subject {
   Status copy(std::unique_ptr<Subject>& out) const override {
     const auto path = folder_ / "copy";
     if (Status saved = index_.save(path); !saved.ok()) return saved;
-    Result<Index> loaded = Index::load(path, index_.options().custom);
+    Result<Index> loaded = Index::load(path, index_.options().custom, folder_.path());
     if (loaded.ok()) out = std::make_unique<IndexSubject>(*std::move(loaded));
     return loaded.status();
   }
