@@ -91,7 +91,7 @@ if [ -z "$quick" ]; then
   for test in tests/*_test.cc; do
     case $test in
       */allocation_* | */no_memory_* | */upgrade_* | */lost_root_* | */killed_repair_*) ;;
-      */recall_*) ;;
+      */recall_* | */large_store_*) ;;
       *) memory+=("$(basename "$test" .cc)") ;;
     esac
   done
@@ -103,7 +103,7 @@ if [ -z "$quick" ]; then
   # Where threads meet. What one thread does alone is half of the time and none of what
   # ThreadSanitizer can find; scripts/sanitize.sh tsan runs that too.
   threads=(skerry_unit_tests {writers,concurrency,contract_batch,contract_update,linearizability,model}_test
-    {persistence,processes,snapshot,tenants}_test)
+    {persistence,snapshot,tenants}_test)
   alone='SurveyTest.*:RemainsTest.*:VerifyTest.*:Heap*:Here/*:RowScanTest.*:KeyBook*'
   alone+=':*IndexTest.F*:*IndexTest.Survives*:Image.L*:Image.N*:Image.E*:Image.*Damaged*'
   use_sanitizer tsan

@@ -52,7 +52,7 @@ TEST(Schedules, FindTwoWritesOfAKeyThatMeet) {
 }
 
 TEST(Schedules, FindNothingWhereNothingIsBroken) {
-  const std::uint64_t rounds = scaled(200);  // torture_schedules plays thousands
+  const std::uint64_t rounds = scaled(60);  // torture_schedules plays thousands
   EXPECT_EQ(rounds_until_found(Fault::none, rounds), rounds);
 }
 
