@@ -544,9 +544,9 @@ TEST_F(BenchTest, MemoryTellsIndexAndDatabase) {
 }
 
 TEST_F(BenchTest, MemoryTellsVectorsOnDiskApart) {
-  const auto lines = lines_of({"memory", "--data", clothes_, "--n", "2000", "--query-limit", "5",
-                               "--codes", "rot4", "--vectors", "disk", "--folder",
-                               folder_.string()});
+  const auto lines =
+      lines_of({"memory", "--data", clothes_, "--n", "2000", "--query-limit", "5", "--codes",
+                "rot4", "--vectors", "disk", "--folder", folder_.string()});
   const auto points = only(lines, "memory");
   ASSERT_EQ(points.size(), 2u);
   for (const Line& line : points) {
