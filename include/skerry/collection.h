@@ -124,6 +124,12 @@ class SKERRY_API Collection {
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options = {}) const;
 
+  // Why does this search return the key, or not? See Index::explain; reads nothing of the store.
+  Result<Explanation> explain(VectorView query, Key key, std::span<Hit> hits, std::span<Hop> hops,
+                              const SearchOptions& options = {}) const;
+  Result<Explanation> explain(VectorView query, std::string_view name, std::span<NamedHit> hits,
+                              std::span<NamedHop> hops, const SearchOptions& options = {}) const;
+
   // The collection as it is now, for as long as the handle is held: see snapshot.h. busy: as many
   // as max_readers read the store already.
   Result<Snapshot> snapshot() const;

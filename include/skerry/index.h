@@ -26,6 +26,7 @@
 #include <memory>
 #include <span>
 
+#include "skerry/explain.h"
 #include "skerry/export.h"
 #include "skerry/options.h"
 #include "skerry/status.h"
@@ -137,6 +138,13 @@ class SKERRY_API Index {
   Result<SearchResult> search_batch(MatrixView queries, std::span<Hit> hits,
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options = {}) const;
+
+  // Why does this search return the key, or not? Makes it, and says what it did and what became of
+  // the key (explain.h). `hops`: the nodes that its walk asks, in their order, as many as there is
+  // room for; result.hops is how many there were. O(n) beside the search; allocates. The deadline
+  // is the search's alone. Errors: invalid_argument for no room for a hit; those of search().
+  Result<Explanation> explain(VectorView query, Key key, std::span<Hit> hits, std::span<Hop> hops,
+                              const SearchOptions& options = {}) const;
 
   // Walks every invariant of the graph, the directory and the slots. Writers wait meanwhile.
   // Errors: corruption with what is broken and where. O(n M). The control counts vectors.

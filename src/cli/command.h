@@ -62,6 +62,7 @@ void add_create(CLI::App& app);
 void add_import(CLI::App& app);
 void add_search(CLI::App& app);
 void add_tune(CLI::App& app);
+void add_explain(CLI::App& app);
 void add_get(CLI::App& app);
 void add_remove(CLI::App& app);
 void add_rename(CLI::App& app);

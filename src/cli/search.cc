@@ -13,6 +13,7 @@
 #include "cli/keys.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/search_arguments.h"
 #include "cli/vectors.h"
 #include "formats/reader.h"
 #include "formats/truth.h"
@@ -38,12 +39,7 @@ struct Search {
   std::string vector_text;
   std::string like;
   std::string truth_file;
-  std::size_t k = 10;
-  SearchOptions options;
-  std::vector<std::string> allow;
-  std::vector<std::string> deny;
-  std::string allow_file;
-  std::string deny_file;
+  SearchArguments arguments;
   std::uint64_t first_key = 0;
 
   CollectionOptions collection_options;
@@ -63,9 +59,7 @@ struct Search {
     Collection collection = open_collection(database, place);
     collection_options = take(collection.options(), place.collection);
     const bool names = collection_options.byte_keys;
-    KeyList allowed = read_keys(names, allow, allow_file);
-    KeyList denied = read_keys(names, deny, deny_file);
-    set_filter(allowed, denied);
+    arguments.read_filter(names);
     if (!truth_file.empty()) {
       measure(collection);
     } else if (!input.path.empty()) {
@@ -76,28 +70,13 @@ struct Search {
     check(database.close(), place.database);
   }
 
-  // The lists outlive the searches: a filter borrows them.
-  void set_filter(KeyList& allowed, KeyList& denied) {
-    const bool only = !allow.empty() || !allow_file.empty();
-    const bool except = !deny.empty() || !deny_file.empty();
-    if (only && except) fail(kUsage, "allow some keys or deny some, not both");
-    if (only) {
-      options.filter =
-          allowed.names() ? Filter::only_names(allowed.views()) : Filter::only(allowed.keys());
-    }
-    if (except) {
-      options.filter =
-          denied.names() ? Filter::except_names(denied.views()) : Filter::except(denied.keys());
-    }
-  }
-
   // A query that was typed, or the vector of a stored key (which is then not its own answer).
   void search_one(const Collection& collection, bool names) {
     Batch query;
     query.dimension = collection_options.index.dimension;
     std::vector<float> vector(query.dimension);
     if (like.empty()) {
-      parse_vector(vector);
+      parse_vector(vector_text, vector);
     } else {
       if (const std::string why = why_no_key(like, names); !why.empty()) fail(kUsage, why);
       check(names ? collection.get(like, vector) : collection.get(*parse_key(like), vector),
@@ -106,28 +85,13 @@ struct Search {
     const auto bytes = std::as_bytes(std::span(vector));
     query.vectors.assign(bytes.begin(), bytes.end());
     query.rows = 1;
-    auto found = search(collection, query, "--vector", k + !like.empty());
+    auto found = search(collection, query, "--vector", arguments.k + !like.empty());
     std::vector<Found>& hits = found[0];
     if (!like.empty()) {
       std::erase_if(hits, [&](const Found& hit) { return hit.key == like; });
-      if (hits.size() > k) hits.pop_back();
+      if (hits.size() > arguments.k) hits.pop_back();
     }
     print(0, hits);
-  }
-
-  void parse_vector(std::vector<float>& vector) const {
-    const Json parsed = Json::parse(vector_text, nullptr, false);
-    if (!parsed.is_array()) fail(kUsage, "--vector: expected a JSON array of numbers");
-    if (parsed.size() != vector.size()) {
-      fail(kUsage,
-           fmt::format("--vector: dimension {}, expected {}", parsed.size(), vector.size()));
-    }
-    for (std::size_t i = 0; i < vector.size(); ++i) {
-      if (!parsed[i].is_number()) {
-        fail(kUsage, fmt::format("--vector: component {} is not a number", i));
-      }
-      vector[i] = parsed[i].get<float>();
-    }
   }
 
   void search_file(const Collection& collection) {
@@ -135,7 +99,7 @@ struct Search {
     for (Batch batch; !interrupted();) {
       check(reader->next(kQueriesAtOnce, batch));
       if (batch.rows == 0) return;
-      const auto found = search(collection, batch, reader->name(), k);
+      const auto found = search(collection, batch, reader->name(), arguments.k);
       for (std::size_t i = 0; i < found.size(); ++i) print(batch.first_row + i, found[i]);
     }
     fail(kInterrupted, "interrupted");
@@ -146,9 +110,9 @@ struct Search {
   void measure(const Collection& collection) {
     formats::Truth truth;
     check(formats::read_truth(truth_file, truth));
-    if (truth.k < k) {
-      fail(kData,
-           fmt::format("{}: {} answers a query, expected at least {}", truth_file, truth.k, k));
+    if (truth.k < arguments.k) {
+      fail(kData, fmt::format("{}: {} answers a query, expected at least {}", truth_file, truth.k,
+                              arguments.k));
     }
     if (collection_options.byte_keys) fail(kUsage, "--truth needs a collection with number keys");
     const Metric metric = collection_options.index.metric;
@@ -167,14 +131,15 @@ struct Search {
         fail(kData, fmt::format("{}: answers to {} queries, {} has more", truth_file, truth.queries,
                                 reader->name()));
       }
-      const auto found = search(collection, batch, reader->name(), k);
+      const auto found = search(collection, batch, reader->name(), arguments.k);
       for (std::size_t i = 0; i < found.size(); ++i) {
-        const auto rows = truth.rows_of(queries + i).first(k);
+        const auto rows = truth.rows_of(queries + i).first(arguments.k);
         const auto present = std::find(rows.begin(), rows.end(), -1) - rows.begin();
         wanted += present;
-        const float farthest = comparable && present == static_cast<std::ptrdiff_t>(k)
-                                   ? truth.distances[(queries + i) * truth.k + k - 1] * (1 + 1e-6F)
-                                   : -std::numeric_limits<float>::infinity();
+        const float farthest =
+            comparable && present == static_cast<std::ptrdiff_t>(arguments.k)
+                ? truth.distances[(queries + i) * truth.k + arguments.k - 1] * (1 + 1e-6F)
+                : -std::numeric_limits<float>::infinity();
         for (const Found& hit : found[i]) {
           const std::int64_t row = static_cast<std::int64_t>(*parse_key(hit.key) - first_key);
           right +=
@@ -191,7 +156,7 @@ struct Search {
     const auto each = [&](std::uint64_t all) { return queries == 0 ? 0 : all / queries; };
     if (json_wanted()) {
       return print_json({{"queries", queries},
-                         {"k", k},
+                         {"k", arguments.k},
                          {"recall", recall},
                          {"qps", qps},
                          {"visited", each(cost.visited)},
@@ -200,7 +165,7 @@ struct Search {
                          {"bytes", each(cost.bytes)}});
     }
     print_pairs({{"queries", with_commas(queries)},
-                 {fmt::format("recall@{}", k), fmt::format("{:.4f}", recall)},
+                 {fmt::format("recall@{}", arguments.k), fmt::format("{:.4f}", recall)},
                  {"queries/s", with_commas(static_cast<std::uint64_t>(qps))}});
   }
 
@@ -222,7 +187,7 @@ struct Search {
     const auto search_into = [&](auto& hits, auto text) {
       const auto begin = std::chrono::steady_clock::now();
       const auto result =
-          take(collection.search_batch(queries, hits, counts, options), place.collection);
+          take(collection.search_batch(queries, hits, counts, arguments.options), place.collection);
       seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       cost += result;
       for (std::size_t i = 0; i < batch.rows; ++i) {
@@ -283,25 +248,9 @@ void add_search(CLI::App& app) {
                       "csv: name or number of the key's column, or none (default: key, else 0)");
   command->add_option("--vector", self->vector_text, "One query, as a JSON array");
   command->add_option("--like", self->like, "The vector of this key; the key itself is left out");
-  command->add_option("-k", self->k, "How many (default: 10)")->check(CLI::Range(0, 1000000));
-  CLI::Option* const ef =
-      command->add_option("--ef", self->options.ef,
-                          "Breadth: more is slower and finds more (default: the collection's)");
-  command
-      ->add_option("--recall-target", self->options.recall_target,
-                   "Instead: the part of the true neighbours to find on average, as 0.95")
-      ->check(CLI::Range(0.0F, 0.9999F))
-      ->excludes(ef);
-  command->add_flag("--exact", self->options.exact, "Compare with everything");
-  command->add_option("--max-distance", self->options.max_distance, "None farther than this");
-  command->add_option("--budget", self->options.budget, "Vectors to score at most");
-  command->add_option("--threads", self->options.threads,
+  self->arguments.add_to(*command);
+  command->add_option("--threads", self->arguments.options.threads,
                       "For a file of queries; 0: one a core (default: 1)");
-  command->add_option("--allow", self->allow, "Only these keys, with commas between")
-      ->delimiter(',');
-  command->add_option("--deny", self->deny, "None of these keys")->delimiter(',');
-  command->add_option("--filter-keys", self->allow_file, "Only the keys in this file, one a line");
-  command->add_option("--deny-keys", self->deny_file, "None of the keys in this file");
   command->add_option("--truth", self->truth_file,
                       "Exact answers (.ibin or .ivecs): print the recall instead of the hits");
   command->add_option("--first-key", self->first_key, "--truth: the key of row 0");

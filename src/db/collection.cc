@@ -237,6 +237,20 @@ Result<SearchResult> Collection::search_batch(MatrixView queries, std::span<Name
   });
 }
 
+Result<Explanation> Collection::explain(VectorView query, Key key, std::span<Hit> hits,
+                                        std::span<Hop> hops, const SearchOptions& options) const {
+  return guarded(state_, [&](CollectionState& state) {
+    return state.explain(query, key, hits, hops, options);
+  });
+}
+Result<Explanation> Collection::explain(VectorView query, std::string_view name,
+                                        std::span<NamedHit> hits, std::span<NamedHop> hops,
+                                        const SearchOptions& options) const {
+  return guarded(state_, [&](CollectionState& state) {
+    return state.explain(query, name, hits, hops, options);
+  });
+}
+
 Result<Snapshot> Collection::snapshot() const {
   return guarded(state_, [](const CollectionState& collection) -> Result<Snapshot> {
     Result<std::unique_ptr<SnapshotState>> state = collection.snapshot();

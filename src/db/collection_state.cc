@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -573,16 +574,35 @@ Result<SearchResult> CollectionState::search_batch(MatrixView queries, std::span
   return inside.engine().search_batch(queries, hits, counts, options);
 }
 
+Result<Explanation> CollectionState::explain(VectorView query, Key key, std::span<Hit> hits,
+                                             std::span<Hop> hops,
+                                             const SearchOptions& options) const {
+  const Inside inside(*this);
+  Status status = inside.status();
+  if (status.ok()) status = check_kind(options_, false);
+  if (status.ok()) status = check_filter(options_, options.filter);
+  if (!status.ok()) return status;
+  return inside.engine().explain(query, key, hits, hops, options);
+}
+
+namespace {
+
+void copy_name(std::string_view from, Name& to) noexcept {
+  to.size = static_cast<std::uint16_t>(from.size());
+  std::memcpy(to.bytes, from.data(), from.size());
+}
+
+}  // namespace
+
 void CollectionState::copy_hit(const View& view, const Hit& from, NamedHit& to) noexcept {
-  const std::string_view name = view.book.find(from.key)->name();
-  to.name.size = static_cast<std::uint16_t>(name.size());
-  std::memcpy(to.name.bytes, name.data(), name.size());
+  copy_name(view.book.find(from.key)->name(), to.name);
   to.distance = from.distance;
 }
 
 template <class Search, class Copy>
-Result<SearchResult> CollectionState::with_names(const SearchOptions& options, std::size_t hits,
-                                                 Search search, Copy copy) const try {
+auto CollectionState::with_names(const SearchOptions& options, std::size_t hits, Search search,
+                                 Copy copy) const
+    -> std::invoke_result_t<Search, const View&, std::span<Hit>, const SearchOptions&> try {
   const Inside inside(*this);
   Status status = inside.status();
   if (status.ok()) status = check_kind(options_, true);
@@ -617,7 +637,7 @@ Result<SearchResult> CollectionState::with_names(const SearchOptions& options, s
     default:
       break;
   }
-  Result<SearchResult> result = search(view, std::span<Hit>(scratch.hits), by_id);
+  auto result = search(view, std::span<Hit>(scratch.hits), by_id);
   if (result.ok()) copy(view, scratch.hits.data(), *result);
   return result;
 } catch (const std::bad_alloc&) {
@@ -633,6 +653,32 @@ Result<SearchResult> CollectionState::search(VectorView query, std::span<NamedHi
       },
       [&](const View& view, const Hit* found, const SearchResult& result) {
         for (std::size_t i = 0; i < result.count; ++i) copy_hit(view, found[i], hits[i]);
+      });
+}
+
+Result<Explanation> CollectionState::explain(VectorView query, std::string_view name,
+                                             std::span<NamedHit> hits, std::span<NamedHop> hops,
+                                             const SearchOptions& options) const {
+  std::vector<Hop> by_id(hops.size());
+  return with_names(
+      options, hits.size(),
+      [&](const View& view, std::span<Hit> found, const SearchOptions& wanted) {
+        const KeyRecord* const record = view.book.find(name);
+        const std::optional<Key> id = record != nullptr ? std::optional(record->id) : std::nullopt;
+        return view.engine->explain(query, id, found, by_id, wanted);
+      },
+      [&](const View& view, const Hit* found, const Explanation& explanation) {
+        const std::uint64_t count = std::min<std::uint64_t>(hops.size(), explanation.result.hops);
+        for (std::size_t i = 0; i < explanation.result.count; ++i) {
+          copy_hit(view, found[i], hits[i]);
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+          const KeyRecord* const record = view.book.find(by_id[i].key);
+          copy_name(record != nullptr ? record->name() : std::string_view(), hops[i].name);
+          hops[i].distance = by_id[i].distance;
+          hops[i].level = by_id[i].level;
+          hops[i].is_live = by_id[i].is_live;
+        }
       });
 }
 

@@ -21,6 +21,7 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -102,6 +103,10 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
                               const SearchOptions& options) const;
   Result<SearchResult> search(VectorView query, std::span<NamedHit> hits,
                               const SearchOptions& options) const;
+  Result<Explanation> explain(VectorView query, Key key, std::span<Hit> hits, std::span<Hop> hops,
+                              const SearchOptions& options) const;
+  Result<Explanation> explain(VectorView query, std::string_view name, std::span<NamedHit> hits,
+                              std::span<NamedHop> hops, const SearchOptions& options) const;
   Result<SearchResult> search_batch(MatrixView queries, std::span<Hit> hits,
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options) const;
@@ -253,8 +258,8 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   // Runs `search(hits, options)` with scratch hits and a filter of ids, under a guard that is still
   // held by `copy(hits, result)`.
   template <class Search, class Copy>
-  Result<SearchResult> with_names(const SearchOptions& options, std::size_t hits, Search search,
-                                  Copy copy) const;
+  auto with_names(const SearchOptions& options, std::size_t hits, Search search, Copy copy) const
+      -> std::invoke_result_t<Search, const View&, std::span<Hit>, const SearchOptions&>;
   static void copy_hit(const View& view, const Hit& from, NamedHit& to) noexcept;
 
   // Set at construction (id_ before anybody else knows of the collection).

@@ -51,13 +51,20 @@ struct Place {
   float distance = 0;
 };
 
+// Of a descent that nobody watches.
+struct Unwatched {
+  void operator()(Place) const noexcept {}
+};
+
 // Goes to the nearest neighbour on `level` for as long as there is a nearer one. Adds the distances
 // it took to `scored`, up to `budget` in all. `slot_limit`: slots from here on are not for this
-// search.
-inline Place descend(const Links& links, const Scorer& scorer, std::uint32_t level, Place place,
-                     Slot slot_limit, std::uint64_t budget, BeamScratch& scratch,
-                     std::uint64_t& scored) {
+// search. on_hop(place) is told of each node that is asked.
+template <class OnHop = Unwatched>
+Place descend(const Links& links, const Scorer& scorer, std::uint32_t level, Place place,
+              Slot slot_limit, std::uint64_t budget, BeamScratch& scratch, std::uint64_t& scored,
+              OnHop on_hop = {}) {
   while (scored < budget) {
+    on_hop(place);
     std::size_t count = links.read(place.slot, level, scratch.list.data());
     scratch.count_hop(links.bytes(level));
     std::size_t kept = 0;
@@ -88,30 +95,40 @@ inline std::size_t gather(const Links& links, std::uint32_t level, Slot node, st
   return count + scratch.visited.meet_all({scratch.list.data(), found}, &scratch.slots[count]);
 }
 
+// Two nodes that were asked, and how many were met for the first time: scratch.slots, and what they
+// scored. Those that the first led to come first.
+struct BeamStep {
+  Candidate first;
+  Candidate second;  // kNoSlot: there was none
+  std::size_t of_first = 0;
+  std::size_t count = 0;
+};
+
 // One step: asks `first` and the nearest after it in the pool. Their neighbours that were not met
-// yet, at most `left`, are in scratch.slots then, and scored; returns how many.
-inline std::size_t ask_two(const Links& links, const Scorer& scorer, std::uint32_t level,
-                           Slot first, std::uint64_t left, BeamScratch& scratch) {
-  const Slot second = scratch.pool.expand();
+// yet, at most `left`, are in scratch.slots then, and scored.
+inline BeamStep ask_two(const Links& links, const Scorer& scorer, std::uint32_t level,
+                        Candidate first, std::uint64_t left, BeamScratch& scratch) {
+  BeamStep step{first, scratch.pool.expand()};
+  const Slot second = step.second.slot;
   if (level == 0) {
-    links.prefetch(first);
+    links.prefetch(first.slot);
     if (second != kNoSlot) links.prefetch(second);
   }
-  std::size_t count = gather(links, level, first, 0, scratch);
-  if (second != kNoSlot) count = gather(links, level, second, count, scratch);
-  count = static_cast<std::size_t>(std::min<std::uint64_t>(count, left));
-  scorer(scratch.slots.data(), count, scratch.distances.data());
-  return count;
+  step.count = step.of_first = gather(links, level, first.slot, 0, scratch);
+  if (second != kNoSlot) step.count = gather(links, level, second, step.count, scratch);
+  step.count = static_cast<std::size_t>(std::min<std::uint64_t>(step.count, left));
+  scorer(scratch.slots.data(), step.count, scratch.distances.data());
+  return step;
 }
 
 // Of a walk that nobody stops.
 struct GoOn {
-  bool operator()(std::size_t) const noexcept { return false; }
+  bool operator()(const BeamStep&) const noexcept { return false; }
 };
 
 // Fills scratch.pool, which was begun with ef, from `entry` on. visited was begun. Returns the
-// distances taken; stops early when they reach `budget`, or when stop(count), told of those of each
-// step, says so: what is in the pool then is the best so far.
+// distances taken; stops early when they reach `budget`, or when stop(step), told of each step,
+// says so: what is in the pool then is the best so far.
 template <class Stop = GoOn>
 std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::uint32_t level,
                           Place entry, std::uint64_t budget, BeamScratch& scratch, Stop stop = {}) {
@@ -120,16 +137,16 @@ std::uint64_t beam_search(const Links& links, const Scorer& scorer, std::uint32_
   pool.offer(entry.distance, entry.slot);
   std::uint64_t scored = 0;
   while (scored < budget) {
-    const Slot first = pool.expand();
-    if (first == kNoSlot) break;
-    const std::size_t count = ask_two(links, scorer, level, first, budget - scored, scratch);
-    scored += count;
-    for (std::size_t i = 0; i < count; ++i) {
+    const Candidate first = pool.expand();
+    if (first.slot == kNoSlot) break;
+    const BeamStep step = ask_two(links, scorer, level, first, budget - scored, scratch);
+    scored += step.count;
+    for (std::size_t i = 0; i < step.count; ++i) {
       // Who is taken in may be asked soon.
       const bool taken = pool.offer(scratch.distances[i], scratch.slots[i]);
       if (taken && level == 0) links.prefetch(scratch.slots[i]);
     }
-    if (stop(count)) break;
+    if (stop(step)) break;
   }
   return scored;
 }
@@ -148,11 +165,11 @@ std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std
   std::uint64_t scored = 0;
   while (scored < budget) {
     if (pool.next_distance() > answers.bar()) break;
-    const Slot first = pool.expand();
-    if (first == kNoSlot) break;
-    const std::size_t count = ask_two(links, scorer, level, first, budget - scored, scratch);
-    scored += count;
-    for (std::size_t i = 0; i < count; ++i) {
+    const Candidate first = pool.expand();
+    if (first.slot == kNoSlot) break;
+    const BeamStep step = ask_two(links, scorer, level, first, budget - scored, scratch);
+    scored += step.count;
+    for (std::size_t i = 0; i < step.count; ++i) {
       const float distance = scratch.distances[i];
       // What is beyond the bar now will never be asked: the way stays short.
       const bool taken = !(distance > answers.bar()) && pool.offer(distance, scratch.slots[i]);
@@ -161,7 +178,7 @@ std::uint64_t filtered_beam_search(const Links& links, const Scorer& scorer, std
         answers.offer(distance, scratch.slots[i]);
       }
     }
-    if (stop(count)) break;
+    if (stop(step)) break;
   }
   return scored;
 }

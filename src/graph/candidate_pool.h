@@ -95,17 +95,17 @@ class CandidatePool {
   }
 
   // The nearest node that was not expanded, and marks it; kNoSlot when there is none.
-  Slot expand() noexcept {
+  Candidate expand() noexcept {
     for (; cursor_ < size_ && entries_[cursor_].distance <= reach_; ++cursor_) {
       Candidate& next = entries_[cursor_];
       if ((next.slot & kExpanded) == 0) {
-        const Slot slot = next.slot;
+        const Candidate found = next;
         next.slot |= kExpanded;
         ++cursor_;
-        return slot;
+        return found;
       }
     }
-    return kNoSlot;
+    return Candidate{std::numeric_limits<float>::infinity(), kNoSlot};
   }
 
   // The distance of the node that expand() would return; infinity when there is none.

@@ -41,7 +41,7 @@ TEST(CandidatePool, KeepsTheNearestInOrderLikeASortedList) {
       const float distance_of_next =
           next == model.end() ? std::numeric_limits<float>::infinity() : next->first;
       ASSERT_EQ(pool.next_distance(), distance_of_next);
-      const Slot taken = pool.expand();
+      const Slot taken = pool.expand().slot;
       ASSERT_EQ(taken, next == model.end() ? kNoSlot : next->second);
       expanded.insert(taken);
     }
@@ -80,12 +80,12 @@ TEST(CandidatePool, ReachesNoFartherThanItsAnchorStretched) {
   pool.offer(30.1F, 4);
   EXPECT_EQ(pool.size(), 4U);
   pool.offer(29, 5);
-  for (const Slot slot : {1U, 3U, 2U, 5U}) EXPECT_EQ(pool.expand(), slot);
-  EXPECT_EQ(pool.expand(), kNoSlot) << "1000 is in the pool, and beyond the reach";
+  for (const Slot slot : {1U, 3U, 2U, 5U}) EXPECT_EQ(pool.expand().slot, slot);
+  EXPECT_EQ(pool.expand().slot, kNoSlot) << "1000 is in the pool, and beyond the reach";
   pool.offer(1, 6);  // 16 is the third
   EXPECT_EQ(pool.bar(), 24.0F);
-  EXPECT_EQ(pool.expand(), 6U);
-  EXPECT_EQ(pool.expand(), kNoSlot);
+  EXPECT_EQ(pool.expand().slot, 6U);
+  EXPECT_EQ(pool.expand().slot, kNoSlot);
 
   // What is at no distance at all is not stretched, nor is an error below it.
   ASSERT_TRUE(pool.begin(10).ok());

@@ -36,6 +36,7 @@
 #include "index/walk_trace.h"
 #include "quant/exact_codes.h"
 #include "quant/short_codes.h"
+#include "skerry/explain.h"
 #include "skerry/index.h"
 #include "skerry/options.h"
 #include "skerry/status.h"
@@ -45,6 +46,7 @@ namespace skerry {
 
 class ImageSnapshot;
 class Patience;
+class SearchWitness;
 class Watch;
 namespace image {
 class File;
@@ -209,6 +211,9 @@ class Engine {
 
   Result<SearchResult> search(VectorView query, std::span<Hit> hits,
                               const SearchOptions& options) const;
+  // Without a key: what search() did, and that it is absent. hits: room for one at least.
+  Result<Explanation> explain(VectorView query, std::optional<Key> key, std::span<Hit> hits,
+                              std::span<Hop> hops, const SearchOptions& options) const;
   Result<SearchResult> search_batch(MatrixView queries, std::span<Hit> hits,
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options) const;
@@ -424,9 +429,11 @@ class Engine {
   // search.cc
   class Search;  // search.h
   Result<SearchResult> search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
-                                   const SearchOptions& options) const;
+                                   const SearchOptions& options,
+                                   SearchWitness* witness = nullptr) const;
   Result<SearchResult> search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,
-                                   const SearchOptions& options, Patience& patience) const;
+                                   const SearchOptions& options, Patience& patience,
+                                   SearchWitness* witness) const;
 
   // image_load.cc
   struct Inspection;

@@ -28,7 +28,10 @@ class FilterGate {
   }
 
   // Before mark(). Allocates when there were never so many slots.
-  Status begin(std::uint32_t used) { return is_listed() ? marks_.begin(used) : Status(); }
+  Status begin(std::uint32_t used) {
+    marked_ = 0;
+    return is_listed() ? marks_.begin(used) : Status();
+  }
 
   // Marks find(key), kNoSlot for none, of every listed key, and calls each(slot) the first time.
   // When the search's patience ends, not all are marked.
@@ -77,11 +80,12 @@ class FilterGate {
     std::uint32_t asked = 0;
     std::uint32_t passed = 0;
     const std::uint32_t most = std::clamp(used / kSamplePart, kLeastSampled, kMostSampled);
-    // Slots far apart, the same ones each time: a search repeats.
-    std::uint64_t at = used / 2;
+    // Slots far apart, the same ones each time: a search repeats. The steps are those of the golden
+    // ratio, so they fall in with no period that the keys may have.
+    std::uint64_t at = 0;
     for (std::uint32_t i = 0; i < 2 * most && asked < most && passed < kSamplePasses; ++i) {
-      const auto slot = static_cast<Slot>(at % used);
-      at += 0x9E3779B97F4A7C15ULL % used + 1;
+      at += 0x9E3779B97F4A7C15ULL;
+      const auto slot = static_cast<Slot>((at >> 32) * used >> 32);
       if (!states_[slot].visible(sequence)) continue;
       ++asked;
       passed += passes(slot) ? 1 : 0;

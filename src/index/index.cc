@@ -132,6 +132,12 @@ Result<SearchResult> Index::search(VectorView query, std::span<Hit> hits,
   return engine_->search(query, hits, options);
 }
 
+Result<Explanation> Index::explain(VectorView query, Key key, std::span<Hit> hits,
+                                   std::span<Hop> hops, const SearchOptions& options) const {
+  if (Status status = usable(); !status.ok()) return status;
+  return engine_->explain(query, key, hits, hops, options);
+}
+
 Result<SearchResult> Index::search_batch(MatrixView queries, std::span<Hit> hits,
                                          std::span<std::uint32_t> counts,
                                          const SearchOptions& options) const {

@@ -212,8 +212,8 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
       if (l == 0 && plan.is_sample) {
         SKERRY_ASSERT(beam.pool.begin(sample_breadth(options_)).ok());
         scratch.trace.begin(place.slot, codes_.has_value());
-        beam_search(links, scorer, l, place, ~std::uint64_t{0}, beam, [&](std::size_t met) {
-          scratch.trace.note(beam, met);
+        beam_search(links, scorer, l, place, ~std::uint64_t{0}, beam, [&](const BeamStep& step) {
+          scratch.trace.note(beam, step.count);
           return false;
         });
         plan.sample = judge_walk(storage, slot, scratch);

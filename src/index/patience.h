@@ -24,6 +24,11 @@ class Patience {
     spent_ += steps;
     return spent_ >= next_look_ && look();
   }
+  // Whether the clock is looked at from here on; that it was late before is forgotten.
+  void mind_deadline(bool minds) noexcept {
+    minds_deadline_ = minds;
+    is_late_ = false;
+  }
   bool is_over() const noexcept { return is_late_ || is_cancelled_; }
   bool is_cancelled() const noexcept { return is_cancelled_; }  // by the caller, not the clock
 
@@ -34,7 +39,7 @@ class Patience {
 
   bool look() noexcept {
     if (is_over()) return true;
-    is_late_ = is_late(control_);
+    is_late_ = minds_deadline_ && is_late(control_);
     if (!is_late_ && control_.progress != nullptr && spent_ >= next_call_) {
       is_cancelled_ = !control_.progress(control_.context, spent_, 0);
       next_call_ = spent_ + kBetweenCalls;
@@ -47,6 +52,7 @@ class Patience {
   std::uint64_t spent_ = 0;
   std::uint64_t next_look_;
   std::uint64_t next_call_ = 0;
+  bool minds_deadline_ = true;
   bool is_late_ = false;
   bool is_cancelled_ = false;
 };

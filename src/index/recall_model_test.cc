@@ -186,8 +186,8 @@ TEST_F(WalkTraceTest, TellsWhatNarrowerWalksFind) {
     std::vector<float> query(kDimension);
     for (float& value : query) value = static_cast<float>(random_() % 1000);
     trace_.begin(7, false);
-    walk(query, kWide, 0, 0, [&](std::size_t count) {
-      trace_.note(beam_, count);
+    walk(query, kWide, 0, 0, [&](const BeamStep& step) {
+      trace_.note(beam_, step.count);
       return false;
     });
     const std::vector<Slot> wide = pool(200);
@@ -205,7 +205,7 @@ TEST_F(WalkTraceTest, TellsWhatNarrowerWalksFind) {
       told += tells;
       found += finds;
     };
-    const auto go_on = [](std::size_t) { return false; };
+    const GoOn go_on;
     for (std::size_t i = 0; i < RecallModel::kPoints; i += 3) {
       const auto ef = static_cast<std::size_t>(std::ceil(RecallModel::ef_at(i)));
       if (ef < kWide) {
@@ -222,8 +222,8 @@ TEST_F(WalkTraceTest, TellsWhatNarrowerWalksFind) {
 
 TEST_F(WalkTraceTest, KnowsNothingOfFewNeighboursOrOfAWalkThatIsTooLong) {
   std::vector<float> query(kDimension, 500);
-  const auto noted = [&](std::size_t count) {
-    trace_.note(beam_, count);
+  const auto noted = [&](const BeamStep& step) {
+    trace_.note(beam_, step.count);
     return false;
   };
   trace_.begin(7, false);
@@ -239,8 +239,8 @@ TEST_F(WalkTraceTest, KnowsNothingOfFewNeighboursOrOfAWalkThatIsTooLong) {
   WalkTrace small;
   ASSERT_TRUE(small.reserve(16, 2 * kM).ok());
   small.begin(7, false);
-  walk(query, kWide, 0, 0, [&](std::size_t count) {
-    small.note(beam_, count);
+  walk(query, kWide, 0, 0, [&](const BeamStep& step) {
+    small.note(beam_, step.count);
     return false;
   });
   wide = pool(200);
@@ -252,8 +252,8 @@ TEST_F(WalkTraceTest, KnowsNothingOfFewNeighboursOrOfAWalkThatIsTooLong) {
 TEST_F(WalkTraceTest, ANeighbourThatCodesPutBehindIsFoundByNoWalk) {
   std::vector<float> query(kDimension, 500);
   trace_.begin(7, true);
-  walk(query, kWide, 0, 0, [&](std::size_t count) {
-    trace_.note(beam_, count);
+  walk(query, kWide, 0, 0, [&](const BeamStep& step) {
+    trace_.note(beam_, step.count);
     return false;
   });
   const std::vector<Slot> seen = pool(200);

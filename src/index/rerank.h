@@ -48,7 +48,8 @@ class Rerank {
       block = 0;
     };
     std::size_t due = std::min(k_ + 2, kBlock);
-    for (std::size_t i = 0; i < pool_.size() && found_ < most_; ++i) {
+    std::size_t& i = looked_at_;
+    for (; i < pool_.size() && found_ < most_; ++i) {
       if (block == 0 && top_.full() && !top_.wants(pool_.distance(i) - 2 * error)) break;
       if (!is_answer(pool_.slot(i))) continue;
       ++found_;
@@ -65,7 +66,8 @@ class Rerank {
   template <class IsAnswer>
   void on_rows(IsAnswer is_answer) {
     prefetch_states();
-    for (std::size_t i = 0; i < pool_.size() && found_ < most_; ++i) {
+    std::size_t& i = looked_at_;
+    for (; i < pool_.size() && found_ < most_; ++i) {
       // They come in order: behind the k best only their equals can matter.
       if (found_ >= k_ && pool_.distance(i) > pool_.distance(i - 1)) break;
       if (!is_answer(pool_.slot(i))) continue;
@@ -74,9 +76,10 @@ class Rerank {
     }
   }
 
-  std::size_t found() const noexcept { return found_; }    // answers looked at
-  std::size_t scored() const noexcept { return scored_; }  // of them, again
-  bool is_beyond() const noexcept { return is_beyond_; }   // one was beyond max_distance
+  std::size_t looked_at() const noexcept { return looked_at_; }  // of the pool, from its nearest
+  std::size_t found() const noexcept { return found_; }          // of these, answers
+  std::size_t scored() const noexcept { return scored_; }        // of them, again
+  bool is_beyond() const noexcept { return is_beyond_; }         // one was beyond max_distance
 
  private:
   static constexpr std::size_t kFewMore = 4;  // scored at a time, once there are k
@@ -101,6 +104,7 @@ class Rerank {
   std::size_t most_;
   float max_distance_;
   TopHits& top_;
+  std::size_t looked_at_ = 0;
   std::size_t found_ = 0;
   std::size_t scored_ = 0;
   bool is_beyond_ = false;

@@ -57,14 +57,16 @@ Result<SearchResult> Engine::search(VectorView query, std::span<Hit> hits,
 // A search that met damaged rows of a mapped image is made again when they are mended: it may have
 // walked past them, or be looking at versions that were not worth mending.
 Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, std::span<Hit> hits,
-                                         const SearchOptions& options) const {
+                                         const SearchOptions& options,
+                                         SearchWitness* witness) const {
   using Look = CheckedRows::Look;
   const Look outer = CheckedRows::trouble();  // of a search whose filter calls this one
   Patience patience(options.control);
   for (int attempt = 0;; ++attempt) {
     CheckedRows::set_trouble(Look::whole);
     const std::uint64_t mended = this->mended();
-    const Result<SearchResult> result = search_once(searcher, query, hits, options, patience);
+    const Result<SearchResult> result =
+        search_once(searcher, query, hits, options, patience, witness);
     const Look trouble = CheckedRows::trouble();
     CheckedRows::set_trouble(outer);
     if (trouble == Look::whole && mended == this->mended()) [[likely]]
@@ -76,24 +78,29 @@ Result<SearchResult> Engine::search_with(Searcher& searcher, VectorView query, s
 }
 
 Result<SearchResult> Engine::search_once(Searcher& searcher, VectorView query, std::span<Hit> hits,
-                                         const SearchOptions& options, Patience& patience) const {
+                                         const SearchOptions& options, Patience& patience,
+                                         SearchWitness* witness) const {
   if (hits.empty()) return SearchResult{0, true, false};
   for (;;) {
-    if (patience.spend(0)) return nothing_yet(patience);
-    Search search(*this, searcher, query, hits, options, patience);
+    Search search(*this, searcher, query, hits, options, patience, witness);
     const Result<SearchResult> result = search.run();
-    if (!search.is_stale()) return result;
+    Status status;
+    if (witness != nullptr && result.ok() && !search.is_stale()) status = search.explain(*result);
+    if (search.is_stale()) continue;
+    if (!status.ok()) return status;
+    return result;
   }
 }
 
 Engine::Search::Search(const Engine& engine, Searcher& searcher, VectorView query,
-                       std::span<Hit> hits, const SearchOptions& options,
-                       Patience& patience) noexcept
+                       std::span<Hit> hits, const SearchOptions& options, Patience& patience,
+                       SearchWitness* witness) noexcept
     : engine_(engine),
       searcher_(searcher),
       query_(query),
       options_(options),
       patience_(patience),
+      witness_(witness),
       view_(engine.view()),
       storage_(*view_.storage),
       live_([&] {
@@ -102,21 +109,29 @@ Engine::Search::Search(const Engine& engine, Searcher& searcher, VectorView quer
       }()),
       used_(storage_.used.load(std::memory_order_acquire)),
       budget_(options.budget == 0 ? kNoBudget : options.budget),
+      hits_(hits),
       k_(hits.size()),
       top_(hits, engine.order_),
       gate_(options.filter, storage_.states.data(), searcher.marks) {}
 
 Result<SearchResult> Engine::Search::run() {
+  if (witness_ != nullptr) {
+    if (Status status = begin_witness(); !status.ok()) return status;
+  }
+  if (patience_.spend(0)) return nothing_yet(patience_);
   if (Status status = reserve(); !status.ok()) return status;
-  exact_ = engine_.exact_scorer(storage_, query_, searcher_.exact.data());
   choose_breadth();
   look_at_graph();
 
   SearchCase given = search_case();
-  if (options_.filter.kind() == Filter::Kind::only &&
-      (!may_walk_ || is_cheaper_to_look_up(given, options_.filter.keys().size()))) {
-    look_up();
-    return finish();
+  if (options_.filter.kind() == Filter::Kind::only) {
+    const SearchPlan plan = plan_look_up(given, options_.filter.keys().size());
+    if (plan.way == SearchWay::look_up) {
+      plan_ = plan;
+      if (witness_ != nullptr) note_plan();
+      look_up();
+      return finish();
+    }
   }
   if (gate_.is_listed()) {
     gate_.mark(
@@ -127,7 +142,8 @@ Result<SearchResult> Engine::Search::run() {
   if (is_stale_ || patience_.is_over()) return nothing_yet(patience_);
 
   plan_ = plan_search(given);
-  if (plan_.way == Way::scan) {
+  if (witness_ != nullptr) note_plan();
+  if (plan_.way == SearchWay::scan) {
     scan();
   } else if (Status status = walk(); !status.ok()) {
     return status;
@@ -142,6 +158,7 @@ Status Engine::Search::reserve() {
   if (status.ok()) status = searcher_.block.reserve(kBlock);
   if (status.ok()) status = searcher_.block_distances.reserve(kBlock);
   if (status.ok()) status = gate_.begin(used_);
+  if (status.ok()) exact_ = engine_.exact_scorer(storage_, query_, searcher_.exact.data());
   return status;
 }
 

@@ -41,21 +41,26 @@ SearchPlan plan_search(const SearchCase& given) noexcept {
   const bool is_worth_probing =
       given.gated && plan.affordable > kWorthProbing * static_cast<double>(kProbe);
   if (!given.may_walk || (scan_is_cheaper && !is_worth_probing)) {
-    plan.way = Way::scan;
+    plan.way = SearchWay::scan;
   } else if (scan_is_cheaper) {
-    plan.way = Way::probe;
+    plan.way = SearchWay::probe;
   } else {
-    plan.way = given.gated ? Way::gated_walk : Way::walk;
+    plan.way = given.gated ? SearchWay::gated_walk : SearchWay::walk;
   }
   return plan;
 }
 
-bool is_cheaper_to_look_up(const SearchCase& given, std::size_t keys) noexcept {
-  const double live = static_cast<double>(std::max<std::uint64_t>(given.live, 1));
+SearchPlan plan_look_up(const SearchCase& given, std::size_t keys) noexcept {
   const double count = static_cast<double>(keys);
-  const double walk_cost = cost_of_distance(given.code_bytes) * given.M *
-                           static_cast<double>(given.ef) * live / std::max(count, 1.0);
-  return count * cost_of_distance(given.row_bytes) <= walk_cost;
+  SearchPlan plan;
+  plan.live = static_cast<double>(std::max<std::uint64_t>(given.live, 1));
+  plan.share = std::clamp(count / plan.live, kLeastShare, 1.0);
+  plan.walk_cost = cost_of_distance(given.code_bytes) * given.M * static_cast<double>(given.ef) *
+                   plan.live / std::max(count, 1.0);
+  plan.scan_cost = count * cost_of_distance(given.row_bytes);
+  plan.way = given.may_walk && plan.scan_cost > plan.walk_cost ? SearchWay::gated_walk
+                                                               : SearchWay::look_up;
+  return plan;
 }
 
 std::size_t SearchPlan::breadth_of_way(std::size_t most) const noexcept {
@@ -70,7 +75,7 @@ void WalkDoubt::note(std::size_t nodes, std::size_t ef, std::size_t answers, boo
   if (met_ < kProbe) return;
   const auto met = static_cast<double>(met_);
   double expected = met;
-  if (plan_.way == Way::probe && !has_probed_ && !full) {
+  if (plan_.way == SearchWay::probe && !has_probed_ && !full) {
     const double rate = std::max(static_cast<double>(answers), 0.5) / met;
     expected = static_cast<double>(ef) / rate * plan_.new_each;
   }

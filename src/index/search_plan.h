@@ -19,6 +19,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "skerry/explain.h"
+
 namespace skerry {
 
 // How far a walk goes.
@@ -51,10 +53,8 @@ struct SearchCase {
   double share = 1;  // of live keys that pass
 };
 
-enum class Way : std::uint8_t { look_up, scan, walk, gated_walk, probe };
-
 struct SearchPlan {
-  Way way = Way::scan;
+  SearchWay way = SearchWay::scan;
   double live = 1;
   double share = 1;       // more than 0
   double walk_cost = 0;   // of the walk to its end
@@ -62,7 +62,7 @@ struct SearchPlan {
   double affordable = 0;  // nodes that a walk may meet for the cost of the scan
   double new_each = 0;    // nodes that a walk meets for the first time, a node asked
 
-  bool is_gated() const noexcept { return way == Way::gated_walk || way == Way::probe; }
+  bool is_gated() const noexcept { return way == SearchWay::gated_walk || way == SearchWay::probe; }
   // Of the pool that holds the way: a gated walk's is wider by what does not pass.
   std::size_t breadth_of_way(std::size_t most) const noexcept;
 };
@@ -70,8 +70,9 @@ struct SearchPlan {
 // Among the ways but look_up.
 SearchPlan plan_search(const SearchCase& given) noexcept;
 
-// Is looking up `keys` of them cheaper than to walk with them as a gate?
-bool is_cheaper_to_look_up(const SearchCase& given, std::size_t keys) noexcept;
+// Of an allow-list, before it is known how many of the keys there are: look_up, whose cost is
+// scan_cost then, or a gated walk, which is to be planned again when it is known.
+SearchPlan plan_look_up(const SearchCase& given, std::size_t keys) noexcept;
 
 // Does a gated walk meet too few answers? It gives up at the latest when it has cost as much as a
 // scan; a probe as soon as its first nodes do not tell otherwise than was expected.

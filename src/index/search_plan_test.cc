@@ -25,32 +25,35 @@ SearchCase gated(double share) {
 }
 
 TEST(SearchPlan, WalksWhenMostPassAndScansWhenItMayNotWalk) {
-  EXPECT_EQ(plan_search(a_million()).way, Way::walk);
-  EXPECT_EQ(plan_search(gated(0.5)).way, Way::gated_walk);
+  EXPECT_EQ(plan_search(a_million()).way, SearchWay::walk);
+  EXPECT_EQ(plan_search(gated(0.5)).way, SearchWay::gated_walk);
   SearchCase given = a_million();
   given.may_walk = false;
-  EXPECT_EQ(plan_search(given).way, Way::scan);
+  EXPECT_EQ(plan_search(given).way, SearchWay::scan);
 }
 
 TEST(SearchPlan, ProbesWhereAScanIsCheaperButDear) {
-  EXPECT_EQ(plan_search(gated(1e-5)).way, Way::probe);
+  EXPECT_EQ(plan_search(gated(1e-5)).way, SearchWay::probe);
   SearchCase small = gated(1e-2);
   small.live = small.used = 2000;
-  EXPECT_EQ(plan_search(small).way, Way::scan);
+  EXPECT_EQ(plan_search(small).way, SearchWay::scan);
 }
 
 TEST(SearchPlan, WhoAlwaysWantsTheGraphGetsAScanForAWalkThatWouldMeetAll) {
   SearchCase given = a_million();
   given.live = given.used = 65;
   given.always_walks = true;
-  EXPECT_EQ(plan_search(given).way, Way::walk);
+  EXPECT_EQ(plan_search(given).way, SearchWay::walk);
   given.ef = 65;
-  EXPECT_EQ(plan_search(given).way, Way::scan);
+  EXPECT_EQ(plan_search(given).way, SearchWay::scan);
 }
 
 TEST(SearchPlan, FewKeysAreLookedUp) {
-  EXPECT_TRUE(is_cheaper_to_look_up(gated(0), 100));
-  EXPECT_FALSE(is_cheaper_to_look_up(gated(0), 500'000));
+  EXPECT_EQ(plan_look_up(gated(0), 100).way, SearchWay::look_up);
+  EXPECT_EQ(plan_look_up(gated(0), 500'000).way, SearchWay::gated_walk);
+  SearchCase given = gated(0);
+  given.may_walk = false;
+  EXPECT_EQ(plan_look_up(given, 500'000).way, SearchWay::look_up);
 }
 
 TEST(SearchPlan, TheWayOfAGatedWalkIsWiderByWhatDoesNotPass) {

@@ -13,6 +13,7 @@
 
 #include "index/rerank.h"
 #include "index/search.h"
+#include "index/search_witness.h"
 
 namespace skerry {
 
@@ -20,6 +21,7 @@ struct Engine::Search::Walk {
   Search& search;
   Searcher& searcher = search.searcher_;
   const Engine& engine = search.engine_;
+  SearchWitness* const witness = search.witness_;
   const Storage& storage = search.storage_;
   const bool gated = search.plan_.is_gated();
   const Links links = storage.links();
@@ -50,7 +52,9 @@ struct Engine::Search::Walk {
     Place place = place_of(entry());
     for (auto level = static_cast<std::uint32_t>(search.entry_ >> 32); level > 0; --level) {
       place = descend(links, scorer, level, place, search.used_, search.budget_, searcher.beam,
-                      search.scored_);
+                      search.scored_, [&](Place at) {
+                        if (witness != nullptr) witness->ask(at.slot, at.distance, level);
+                      });
     }
     return place;
   }
@@ -59,6 +63,7 @@ struct Engine::Search::Walk {
     Status status = searcher.beam.visited.begin(search.used_);
     if (status.ok()) status = way.begin(std::max(breadth, most));
     if (status.ok() && gated) status = searcher.answers.begin(most);
+    if (status.ok() && witness != nullptr) status = witness->begin_walk();
     if (!status.ok()) return status;
     if (search.breadth_.stretch > 0) {
       pool.limit_reach(search.breadth_.anchor, search.breadth_.stretch);
@@ -68,10 +73,13 @@ struct Engine::Search::Walk {
 
   void walk_from(Place from) {
     const std::uint64_t left = search.budget_left();
-    const auto is_over = [&](std::size_t met) {
-      if (gated) doubt.note(met, search.breadth_.ef, pool.size(), pool.full());
-      return search.patience_.spend(met) || doubt.gives_up();
+    const auto is_over = [&](const BeamStep& step) {
+      if (witness != nullptr) [[unlikely]]
+        witness->step(step, searcher.beam, pool.bar());
+      if (gated) doubt.note(step.count, search.breadth_.ef, pool.size(), pool.full());
+      return search.patience_.spend(step.count) || doubt.gives_up();
     };
+    if (witness != nullptr) witness->meet({&from.slot, 1}, &from.distance, pool.bar());
     const std::uint64_t walked =
         gated ? filtered_beam_search(
                     links, scorer, 0, from, left, [&](Slot slot) { return is_answer(slot); }, pool,
@@ -102,6 +110,9 @@ struct Engine::Search::Walk {
       pool.offer(searcher.block_distances[i], searcher.block[i]);
     }
     search.scored_ += count;
+    if (witness != nullptr) {
+      witness->meet({searcher.block.data(), count}, searcher.block_distances.data(), pool.bar());
+    }
     block = 0;
   }
 
@@ -132,11 +143,12 @@ struct Engine::Search::Walk {
     }
     search.scored_ += rerank.scored();
     search.result_.reranked += rerank.scored();
+    if (witness != nullptr) witness->end_walk(pool, rerank.looked_at(), engine.codes_.has_value());
     return rerank;
   }
 
-  // True: the hits in `top_` are the walk's. False: a scan is to find them.
-  Result<bool> run() {
+  // Why a scan is to find the hits; none: they are in `top_`.
+  Result<Fallback> run() {
     const Place place = descend_from_entry();
     const bool ranged = search.options_.max_distance < std::numeric_limits<float>::infinity();
     std::size_t& ef = search.breadth_.ef;
@@ -152,26 +164,31 @@ struct Engine::Search::Walk {
       }
       // Who lost a link meanwhile may be the way to others.
       engine.displaced_.each_since(settled, [&](Slot slot) { walk_on_from(slot); });
-      if (doubt.gives_up() || !score_whom_no_link_leads_to()) return false;
+      if (doubt.gives_up()) return Fallback::gave_up;
+      if (!score_whom_no_link_leads_to()) return Fallback::too_late;
 
       const Rerank ranked = rerank(most);
-      if (exhausted()) return true;
+      if (exhausted()) return Fallback::none;
       // One beyond the distance that was asked for was met, so all nearer were too.
-      if (ranked.is_beyond() || ranked.found() >= search.live_) return true;
+      if (ranked.is_beyond() || ranked.found() >= search.live_) return Fallback::none;
       if (ranged && !search.top_.full() && ef < search.live_) {
         ef = std::min<std::size_t>(ef * 2, search.live_);
         continue;
       }
-      return ranked.found() >= search.k_;
+      return ranked.found() >= search.k_ ? Fallback::none : Fallback::too_few;
     }
   }
 };
 
 Status Engine::Search::walk() {
   Walk walk{*this};
-  const Result<bool> found = walk.run();
-  if (!found.ok()) return found.status();
-  if (!*found) scan();
+  const Result<Fallback> fallback = walk.run();
+  if (!fallback.ok()) return fallback.status();
+  if (*fallback != Fallback::none) scan();
+  if (witness_ != nullptr) {
+    witness_->report.fallback = *fallback;
+    witness_->report.bar_at_end = walk.pool.bar();
+  }
   result_.visited += scored_;
   result_.hops = searcher_.beam.hops;
   result_.bytes += searcher_.beam.link_bytes + result_.reranked * exact_.rows.stride +

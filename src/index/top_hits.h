@@ -15,6 +15,16 @@
 
 namespace skerry {
 
+// The order of answers.
+inline bool is_before(const Hit& a, const Hit& b, const KeyOrder& order) noexcept {
+  if (a.distance != b.distance) return a.distance < b.distance;
+  return order.before != nullptr ? order.before(order.context, a.key, b.key) : a.key < b.key;
+}
+// As an answer's: what is not a number is infinitely far.
+inline float ranked_distance(float distance) noexcept {
+  return distance == distance ? distance : std::numeric_limits<float>::infinity();
+}
+
 class TopHits {
  public:
   TopHits(std::span<Hit> hits, KeyOrder order) noexcept : hits_(hits), order_(order) {}
@@ -25,12 +35,12 @@ class TopHits {
   }
 
   void offer(Hit hit) noexcept {
-    if (hit.distance != hit.distance) hit.distance = std::numeric_limits<float>::infinity();
-    const auto nearer = [this](const Hit& a, const Hit& b) { return before(a, b); };
+    hit.distance = ranked_distance(hit.distance);
+    const auto nearer = [this](const Hit& a, const Hit& b) { return is_before(a, b, order_); };
     if (count_ < hits_.size()) {
       hits_[count_++] = hit;
       std::push_heap(hits_.begin(), hits_.begin() + count_, nearer);
-    } else if (before(hit, hits_[0])) {
+    } else if (nearer(hit, hits_[0])) {
       std::pop_heap(hits_.begin(), hits_.end(), nearer);
       hits_.back() = hit;
       std::push_heap(hits_.begin(), hits_.end(), nearer);
@@ -45,15 +55,10 @@ class TopHits {
   // Puts the hits into their final order.
   void finish() noexcept {
     std::sort_heap(hits_.begin(), hits_.begin() + count_,
-                   [this](const Hit& a, const Hit& b) { return before(a, b); });
+                   [this](const Hit& a, const Hit& b) { return is_before(a, b, order_); });
   }
 
  private:
-  bool before(const Hit& a, const Hit& b) const noexcept {
-    if (a.distance != b.distance) return a.distance < b.distance;
-    return order_.before != nullptr ? order_.before(order_.context, a.key, b.key) : a.key < b.key;
-  }
-
   std::span<Hit> hits_;
   KeyOrder order_;
   std::size_t count_ = 0;

@@ -7,7 +7,7 @@ import unittest
 
 from cli_case import *
 
-COMMANDS = ("create", "import", "search", "get", "remove", "rename", "clone", "export", "stats",
+COMMANDS = ("create", "import", "search", "tune", "explain", "get", "remove", "rename", "clone", "export", "stats",
             "verify", "compact", "backup", "restore", "repair", "bench", "demo")
 
 
@@ -341,6 +341,53 @@ class Keeping(CliCase):
                         expect=USAGE)
         self.assertEqual(len(self.run_json("search", self.db, "docs", "--like", 7, "-k", 5,
                                            "--recall-target", 0.9)[0]["hits"]), 5)
+
+    def test_explain_says_what_became_of_a_key(self):
+        self.import_rows(3000)
+        queries = self.write("q.fbin", pack_bin(rows(7)))
+        explain = ("explain", self.db, "docs", "--query", queries, "--row", 3)
+        nearest = self.run_json("search", self.db, "docs", "--vector", row(3), "-k", 12, "--exact")
+        keys = [hit["key"] for hit in nearest[0]["hits"]]
+        found = self.run_json(*explain, "--key", keys[1], "--ef", 20)[0]
+        self.assertEqual((found["fate"], found["rank"], found["place"]), ("returned", 2, 2))
+        self.assertEqual((found["way"], found["fallback"]), ("walk", "none"))
+        self.assertEqual((found["passing"], found["count"], found["ef"]), (3000, 10, 20))
+        self.assertEqual(len(found["path"]), min(found["hops"], 20))
+        self.assertGreater(found["visited"], found["hops"])
+        beyond = self.run_json(*explain, "--key", keys[11])[0]
+        self.assertEqual((beyond["fate"], beyond["rank"]), ("beyond_k", 12))
+        for arguments, fate in ((("--key", 4000), "absent"),
+                                (("--key", keys[0], "--deny", keys[0]), "filtered"),
+                                (("--key", keys[5], "--max-distance", 0), "beyond_max_distance"),
+                                (("--key", keys[0], "--exact", "--budget", 1), "budget")):
+            self.assertEqual(self.run_json(*explain, *arguments)[0]["fate"], fate)
+            self.assertIn(f": {fate}", self.run_skerry(*explain, *arguments))
+        text = self.run_skerry(*explain, "--key", keys[1], "--ef", 20, "--hops", 2)
+        self.assertIn("number 2 of 10", text)
+        self.assertIn("2 of 3,000 that pass", text)
+        self.assertIn("more: --hops", text)
+        one = self.run_json("explain", self.db, "docs", "--vector", row(3), "--key", keys[1], "--ef", 20)
+        self.assertEqual(one[0], found)
+        error = self.run_json("explain", self.db, "docs", "--query", queries, "--row", 7, "--key", 1,
+                              expect=DATA)[0]
+        self.assertIn("there are 7 rows", error["error"])
+        self.run_skerry("explain", self.db, "docs", "--key", 1, expect=USAGE)
+        self.run_skerry(*explain, "--key", "no number", expect=USAGE)
+        self.run_skerry(*explain, "--key", 1, "-k", 0, expect=USAGE)
+
+    def test_explain_knows_names(self):
+        lines = "".join(json.dumps({"key": f"doc {i}", "vector": row(i)}) + "\n" for i in range(1500))
+        self.run_skerry("import", self.db, "docs", self.write("in.jsonl", lines.encode()),
+                        "--byte-keys", "--flat-below", 0)
+        found = self.run_json("explain", self.db, "docs", "--key", "doc 7", "--vector", row(7))[0]
+        self.assertEqual((found["key"], found["fate"], found["rank"]), ("doc 7", "returned", 1))
+        self.assertTrue(all(hop["key"].startswith("doc ") for hop in found["path"]))
+        self.assertGreater(len(found["path"]), 0)
+        missing = self.run_json("explain", self.db, "docs", "--key", "doc x", "--vector", row(7))[0]
+        self.assertEqual((missing["fate"], missing["rank"]), ("absent", 0))
+        denied = self.run_json("explain", self.db, "docs", "--key", "doc 7", "--deny", "doc 7",
+                               "--vector", row(7))[0]
+        self.assertEqual(denied["fate"], "filtered")
 
     def test_a_backup_is_restored_and_verified(self):
         self.import_rows(200)
