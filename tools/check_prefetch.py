@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Did the compiler keep the prefetches?
 
-    tools/check_prefetch.py build/release/CMakeFiles/skerry_objects.dir/src/index/search.cc.o ...
+    tools/check_prefetch.py build/release/CMakeFiles/skerry_objects.dir/src/index/search_walk.cc.o ...
 
 GCC can drop what does nothing but prefetch, a loop or a call, silently; a search over memory that is
 not in the cache is then a quarter slower, and no test fails. What is looked for in each object:
@@ -32,8 +32,8 @@ ASK_LEAST = 4
 WALK = re.compile(r"\bskerry::(filtered_)?beam_search<")
 WALK_LEAST = 2  # beside what it asks
 # Who walks, and how many walks each has when they are part of it or of its lambdas.
-WALKERS = {"skerry::Engine::search_once(": 2, "skerry::Engine::plan_links(": 1,
-           "skerry::Engine::walk_to(": 1}
+WALKERS = {"skerry::Engine::Search::Walk::walk_from(": 2,
+           "skerry::Engine::plan_links(": 1, "skerry::Engine::walk_to(": 1}
 
 
 def prefetches(path):

@@ -94,12 +94,12 @@ struct Explanation {
   // -- the key and the walk; of a scan or a look-up all of this is 0
   bool was_met = false;
   bool was_reranked = false;
-  std::uint64_t met_at_hop = 0;    // 1 .. result.hops: which one led to it; 0: none, it was scored
-                                   // where the walk began or beside it
-  float code_distance = 0;         // infinity: the first stage of its code refused it
-  float bar_when_met = 0;          // how far the pool reached after that step
-  std::uint32_t in_links = 0;      // live nodes that link to it on level 0
-  std::uint32_t in_links_met = 0;  // of them, met
+  std::uint64_t met_at_hop = 0;  // 1 .. result.hops: which one led to it; 0: none, it was scored
+                                 // where the walk began or beside it
+  float code_distance = 0;
+  float bar_when_met = 0;            // how far the pool reached after that step
+  std::uint32_t in_links = 0;        // live nodes that link to it on level 0
+  std::uint32_t in_links_met = 0;    // of them, met
   std::uint32_t in_links_asked = 0;  // and of these, asked for their neighbours
 };
 

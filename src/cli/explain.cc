@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -146,10 +145,6 @@ struct Explain {
             "finer codes (--codes sq8, or exact) tell better who is near.",
             short_text(why.code_distance), short_text(why.distance));
       case Fate::dropped_from_pool:
-        if (std::isinf(why.code_distance)) {
-          return "The walk met it, and the first stage of its code took it for too far to look\n"
-                 "at closely.";
-        }
         return fmt::format(
             "The walk met it and dropped it: by its code it is {} away, and the pool, which\n"
             "keeps {}, reached no farther than {} in the end.\n"
