@@ -98,7 +98,7 @@ if [ -z "$quick" ]; then
   need_for clang
   use_sanitizer asan-ubsan
   build_preset asan-ubsan "${memory[@]}" skerry_cli
-  count_tests asan-ubsan -R "^($(IFS='|' && echo "${memory[*]}"))\$"
+  GTEST_FILTER='-*ExplainTest*/exact:*ExplainTest*/sq8' count_tests asan-ubsan -R "^($(IFS='|' && echo "${memory[*]}"))\$"
 
   # Where threads meet. What one thread does alone is half of the time and none of what
   # ThreadSanitizer can find; scripts/sanitize.sh tsan runs that too.
@@ -106,6 +106,7 @@ if [ -z "$quick" ]; then
     {persistence,snapshot,tenants}_test)
   alone='SurveyTest.*:RemainsTest.*:VerifyTest.*:Heap*:Here/*:RowScanTest.*:KeyBook*'
   alone+=':*IndexTest.F*:*IndexTest.Survives*:Image.L*:Image.N*:Image.E*:Image.*Damaged*'
+  alone+=':*Explain*:DiskVectors.A*'
   use_sanitizer tsan
   build_preset tsan "${threads[@]}"
   GTEST_FILTER="-$alone" count_tests tsan -R "^($(IFS='|' && echo "${threads[*]}"))\$"
