@@ -1,6 +1,7 @@
 #include "base/stable_memory.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,6 +42,18 @@ void advise(const std::byte* begin, std::size_t bytes, int advice) noexcept {
   const auto at = reinterpret_cast<std::uintptr_t>(begin);
   const std::uintptr_t page = at / page_size() * page_size();
   (void)::madvise(reinterpret_cast<void*>(page), at + bytes - page, advice);
+}
+
+// ThreadSanitizer takes mmap() for a write to what is mapped. Here the pages of the same bytes are
+// exchanged, which readers may be reading: it is not told.
+void* map_over(std::byte* at, std::size_t bytes, int file, off_t offset) noexcept {
+  constexpr int kAccess = PROT_READ | PROT_WRITE;
+  constexpr int kFlags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE;
+#ifdef __SANITIZE_THREAD__
+  return reinterpret_cast<void*>(::syscall(SYS_mmap, at, bytes, kAccess, kFlags, file, offset));
+#else
+  return ::mmap(at, bytes, kAccess, kFlags, file, offset);
+#endif
 }
 
 }  // namespace
@@ -169,9 +182,8 @@ Status StableMemory::grow_scratch(std::size_t bytes) {
 }
 
 Status StableMemory::map_scratch(std::size_t begin, std::size_t end) noexcept {
-  if (::mmap(base_ + begin, end - begin, PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED | MAP_NORESERVE, scratch_.descriptor(),
-             static_cast<off_t>(begin)) == MAP_FAILED) {
+  if (map_over(base_ + begin, end - begin, scratch_.descriptor(), static_cast<off_t>(begin)) ==
+      MAP_FAILED) {
     return status_of_errno(errno, "cannot map vectors on disk: {e}");
   }
   read_singly(base_ + begin, end - begin);
