@@ -1,9 +1,10 @@
-// files.cc - syncs, errors as Status, and folders.
+// files.cc - writes at a place, syncs, errors as Status, and folders.
 #include "base/files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 
@@ -23,6 +24,21 @@ Status status_of_errno(int error, const char* text) noexcept {
     default:
       return Status(Code::io_error, text, static_cast<std::uint64_t>(error));
   }
+}
+
+Status write_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes,
+                const char* text) noexcept {
+  while (!bytes.empty()) {
+    const std::size_t part = std::min<std::size_t>(bytes.size(), std::size_t{64} << 20);
+    const ssize_t written = ::pwrite(fd, bytes.data(), part, static_cast<off_t>(offset));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return status_of_errno(errno, text);
+    }
+    offset += static_cast<std::uint64_t>(written);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
 }
 
 Status sync_path(const std::filesystem::path& path) noexcept {

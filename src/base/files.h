@@ -1,5 +1,5 @@
-// files.h - the few things we ask of files beyond the standard library: syncs, errors as Status,
-// and folders that are read and removed when there is no memory left.
+// files.h - the few things we ask of files beyond the standard library: writes at a place, syncs,
+// errors as Status, and folders that are read and removed when there is no memory left.
 //
 // Threads: plain functions.
 #pragma once
@@ -7,7 +7,10 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "skerry/status.h"
 
@@ -32,6 +35,10 @@ class Descriptor {
  private:
   int fd_;
 };
+
+// Writes all of `bytes`, in as many pieces as the system takes; `text` as above.
+Status write_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes,
+                const char* text) noexcept;
 
 // Makes the contents of a file, or the names in a folder, survive power loss.
 Status sync_path(const std::filesystem::path& path) noexcept;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <string>
@@ -46,16 +45,7 @@ Status ScratchFile::take(std::uint64_t offset, std::uint64_t bytes) noexcept {
 }
 
 Status ScratchFile::write(std::uint64_t offset, std::span<const std::byte> bytes) noexcept {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return status_of_errno(errno, "cannot write vectors on disk: {e}");
-    }
-    offset += static_cast<std::uint64_t>(written);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
+  return write_at(fd_, offset, bytes, "cannot write vectors on disk: {e}");
 }
 
 }  // namespace skerry

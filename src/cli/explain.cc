@@ -261,18 +261,10 @@ struct Explain {
     }
   }
 
-  void add_key(Json& object, const std::string& text) const {
-    if (collection_options.byte_keys) {
-      add_bytes(object, "key", text);
-    } else {
-      object["key"] = *parse_key(text);
-    }
-  }
-
   template <class AnyHop>
   void print_as_json(const std::vector<AnyHop>& hops) const {
     Json answer;
-    add_key(answer, key);
+    add_key(answer, collection_options.byte_keys, key);
     answer["fate"] = name_of(why.fate);
     answer["is_live"] = why.is_live;
     answer["passes"] = why.passes;
@@ -306,7 +298,7 @@ struct Explain {
     Json& path = answer["path"] = Json::array();
     for (const AnyHop& hop : hops) {
       Json one{{"level", hop.level}};
-      add_key(one, text_of(hop));
+      add_key(one, collection_options.byte_keys, text_of(hop));
       one["distance"] = shortest(hop.distance);
       one["is_live"] = hop.is_live;
       path.push_back(one);

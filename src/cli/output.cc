@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cli/keys.h"
 #include "formats/text.h"
 
 namespace skerry::cli {
@@ -27,6 +28,14 @@ void add_bytes(Json& object, std::string_view name, std::string_view bytes) {
   }
   formats::append_base64(text, bytes);
   object[std::string(name) + "_base64"] = text;
+}
+
+void add_key(Json& object, bool names, const std::string& key) {
+  if (names) {
+    add_bytes(object, "key", key);
+  } else {
+    object["key"] = *parse_key(key);
+  }
 }
 
 double shortest(float value) {

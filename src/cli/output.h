@@ -22,6 +22,9 @@ void print_json(const Json& object);
 // {"key": 7}, {"key": "name"} or, of bytes that are no UTF-8, {"key_base64": "..."}.
 void add_bytes(Json& object, std::string_view name, std::string_view bytes);
 
+// The same of a key of a collection, as its text: a name, or a number.
+void add_key(Json& object, bool names, const std::string& key);
+
 // The float as the shortest decimal that reads back the same.
 double shortest(float value);
 

@@ -212,11 +212,7 @@ struct Search {
       Json answer{{"query", query}, {"hits", Json::array()}};
       for (const Found& found : hits) {
         Json hit;
-        if (collection_options.byte_keys) {
-          add_bytes(hit, "key", found.key);
-        } else {
-          hit["key"] = *parse_key(found.key);
-        }
+        add_key(hit, collection_options.byte_keys, found.key);
         hit["distance"] = shortest(found.distance);
         answer["hits"].push_back(hit);
       }

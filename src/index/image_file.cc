@@ -22,17 +22,7 @@ File::~File() {
 }
 
 Status File::write(std::uint64_t offset, std::span<const std::byte> bytes) const noexcept {
-  while (!bytes.empty()) {
-    const std::size_t part = std::min<std::size_t>(bytes.size(), std::size_t{64} << 20);
-    const ssize_t written = ::pwrite(descriptor_, bytes.data(), part, static_cast<off_t>(offset));
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return status_of_errno(errno, "cannot write the image: {e}");
-    }
-    offset += static_cast<std::uint64_t>(written);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
+  return write_at(descriptor_, offset, bytes, "cannot write the image: {e}");
 }
 
 Status File::read(std::uint64_t offset, std::span<std::byte> bytes) const noexcept {
