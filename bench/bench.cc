@@ -90,7 +90,7 @@ void add_index(CLI::App& app, Settings& settings, bool foreign) {
                  "How Skerry keeps vectors: f32,f16,bf16,i8,u8")
       ->delimiter(',')
       ->capture_default_str();
-  app.add_option("--codes", settings.choice.codes, "What Skerry walks over: exact,sq8,rot4")
+  app.add_option("--codes", settings.choice.codes, "What Skerry walks over: exact,sq8,rot4,auto")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--vectors", settings.choice.vectors,

@@ -47,11 +47,11 @@ std::vector<PeerKind> choose_peers(const PeerChoice& choice) {
   for (const std::string& scalar : choice.scalars) {
     for (const std::string& codes : choice.codes) {
       for (const std::string& vectors : choice.vectors) {
-        chosen.push_back(
-            skerry_kind(parse("--scalar", scalar,
-                              {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
-                        parse("--codes", codes, {Codes::exact, Codes::sq8, Codes::rot4}),
-                        parse("--vectors", vectors, {Vectors::memory, Vectors::disk}), choice));
+        chosen.push_back(skerry_kind(
+            parse("--scalar", scalar,
+                  {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
+            parse("--codes", codes, {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}),
+            parse("--vectors", vectors, {Vectors::memory, Vectors::disk}), choice));
       }
     }
   }

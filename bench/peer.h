@@ -102,6 +102,9 @@ class Peer {
   // Memory in use as the library itself accounts for it.
   virtual std::uint64_t bytes() const = 0;
 
+  // What is walked over in this moment, where the peer chose that by itself; else empty.
+  virtual std::string picked() const { return {}; }
+
   // Memory of copies of the data that were made to feed it: the benchmark's, not the library's.
   virtual std::uint64_t feed_bytes() const { return 0; }
 };
@@ -110,7 +113,7 @@ class Peer {
 struct PeerKind {
   std::string impl;     // "hnswlib"
   std::string scalar;   // how vectors are kept: "f32", "bf16", "u8"
-  std::string codes;    // what is walked over: "exact", "sq8", "rot4"
+  std::string codes;    // what is walked over: "exact", "sq8", "rot4", "auto"
   std::string note;     // what a reader must know to be fair, or ""
   std::string missing;  // why it is not here, or "" when it is
   std::function<std::unique_ptr<Peer>(const Dataset&, const GraphOptions&)> make;

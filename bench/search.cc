@@ -181,6 +181,9 @@ void measure_search(const Settings& settings, Lines& lines) {
         line["by"] = entrant.by();
         line[entrant.by()] = entrant.asked[i];
         put_samples(line, samples, judge.k());
+        if (const std::string picked = contestant.peer->picked(); !picked.empty()) {
+          line["picked"] = picked;
+        }
         line["bytes_per_vector"] = rounded(bytes / static_cast<double>(set.base.rows), 1);
         line["build_s"] = rounded(contestant.build_s, 3);
         line["build_cpu_s"] = rounded(contestant.build_cpu_s, 3);

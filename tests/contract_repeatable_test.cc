@@ -83,7 +83,7 @@ TEST_P(RepeatableContract, WritesAfterReopeningGoOnAsIfItHadNeverClosed) {
 
 // With any number of threads that link a batch.
 TEST(IndexRepeatable, SameOrderAndSeedGiveTheSameImageByteForByte) {
-  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}) {
     TempDir folder;
     std::vector<std::string> images;
     Random random(7);

@@ -117,6 +117,11 @@ class SkerryPeer final : public Peer {
            stats.other_bytes;
   }
 
+  std::string picked() const override {
+    if (index_->options().codes != Codes::automatic) return {};
+    return std::string(name_of(index_->stats().codes));
+  }
+
   std::uint64_t feed_bytes() const override {
     return base_bytes_.size() + query_bytes_.size() + keys_.size() * sizeof(Key);
   }

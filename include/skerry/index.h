@@ -45,6 +45,8 @@ struct IndexStats {
   std::uint64_t vector_disk_bytes = 0;  // of them, in files that the kernel keeps in memory as long
                                         // as there is room (Vectors::disk)
   std::uint64_t code_bytes = 0;         // codes beside them, if any
+  Codes codes = Codes::exact;           // that searches walk over: with Codes::automatic what was
+                                        // chosen, exact while there was nothing to choose for
   std::uint64_t link_bytes = 0;         // the graph
   std::uint64_t other_bytes = 0;        // keys, versions, the key directory
   std::uint32_t levels = 0;             // of the graph; 0: no graph

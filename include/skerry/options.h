@@ -29,7 +29,8 @@ struct IndexOptions {
   Scalar scalar = Scalar::f32;  // how vectors are kept; f32 input is rounded to f16 or bf16, and
                                 // refused for i8 and u8 unless every component is a whole number
                                 // in range
-  Codes codes = Codes::exact;
+  Codes codes = Codes::exact;   // automatic: settled once, when there is to be a graph, and kept in
+                                // images; an index that is rebuilt from a store chooses again
   Vectors vectors = Vectors::memory;    // disk: with codes of their own, and where an Index is made
                                         // or loaded a folder for them
   std::uint32_t M = 16;                 // 2 .. 256: links a node keeps; layer 0 keeps 2 M

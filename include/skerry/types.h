@@ -50,6 +50,9 @@ enum class Codes : std::uint8_t {
   rot4 = 2,   // half a byte a component, after a rotation: for floats of many dimensions
               // With either the best are re-ranked exactly. The metric is l2, ip or cosine. i8, u8
               // and b1 vectors are their own codes already and stay as they are.
+  automatic =
+      3,  // one of the above, chosen by the dimension and a quick measurement on the index's
+          // own data when it outgrows IndexOptions::flat_below; IndexStats::codes says which
 };
 
 // Where an index has its vectors. Codes and links are in memory always.

@@ -51,6 +51,8 @@ std::string_view name_of(Codes codes) noexcept {
       return "sq8";
     case Codes::rot4:
       return "rot4";
+    case Codes::automatic:
+      return "auto";
   }
   return "unknown";
 }

@@ -139,6 +139,7 @@ TEST(Names, AreThoseOfTheManual) {
   EXPECT_EQ(name_of(Codes::exact), "exact");
   EXPECT_EQ(name_of(Codes::sq8), "sq8");
   EXPECT_EQ(name_of(Codes::rot4), "rot4");
+  EXPECT_EQ(name_of(Codes::automatic), "auto");
 }
 
 TEST(Names, AValueOutsideTheListIsUnknown) {

@@ -77,8 +77,12 @@ void CreateOptions::add_to(CLI::App& command) {
                      "How vectors are kept: f32, f16, bf16, i8, u8 or b1 (default: f32)")
       ->group(group);
   add_choice<Codes>(command, "--codes", index.codes,
-                    {{"exact", Codes::exact}, {"sq8", Codes::sq8}, {"rot4", Codes::rot4}},
-                    "What searches walk over: exact, sq8 or rot4 (default: exact)")
+                    {{"exact", Codes::exact},
+                     {"sq8", Codes::sq8},
+                     {"rot4", Codes::rot4},
+                     {"auto", Codes::automatic}},
+                    "What searches walk over: exact, sq8, rot4, or auto to have it chosen "
+                    "(default: exact)")
       ->group(group);
   add_choice<Vectors>(command, "--vectors", index.vectors,
                       {{"memory", Vectors::memory}, {"disk", Vectors::disk}},

@@ -366,8 +366,12 @@ void add_demo(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command->add_option("--ef", self->ef, "Breadth of the searches (default: 64)");
   add_choice<Codes>(*command, "--codes", self->codes,
-                    {{"exact", Codes::exact}, {"sq8", Codes::sq8}, {"rot4", Codes::rot4}},
-                    "What searches walk over: exact, sq8 or rot4 (default: sq8)");
+                    {{"exact", Codes::exact},
+                     {"sq8", Codes::sq8},
+                     {"rot4", Codes::rot4},
+                     {"auto", Codes::automatic}},
+                    "What searches walk over: exact, sq8, rot4, or auto to have it chosen "
+                    "(default: sq8)");
   command->callback([self] { self->run(); });
 }
 

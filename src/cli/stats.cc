@@ -36,9 +36,9 @@ struct Stats {
                                   index.link_bytes + index.other_bytes;
       table.add({name, with_commas(index.live), std::to_string(options.index.dimension),
                  std::string(name_of(options.index.metric)),
-                 std::string(name_of(options.index.scalar)),
-                 std::string(name_of(options.index.codes)), std::to_string(index.levels),
-                 vectors_of(index), human_bytes(index.code_bytes), human_bytes(index.link_bytes),
+                 std::string(name_of(options.index.scalar)), codes_of(options.index, index),
+                 std::to_string(index.levels), vectors_of(index), human_bytes(index.code_bytes),
+                 human_bytes(index.link_bytes),
                  index.live == 0 ? "" : with_commas(bytes / index.live),
                  std::string(name_of(stats.opened))});
     }
@@ -75,6 +75,13 @@ struct Stats {
     for (const std::string& note : notes) fmt::print("\n{}\n", note);
   }
 
+  // What was asked for; of what is chosen by itself also what it is now.
+  static std::string codes_of(const IndexOptions& options, const IndexStats& index) {
+    const std::string wanted(name_of(options.codes));
+    return options.codes == Codes::automatic ? fmt::format("{}: {}", wanted, name_of(index.codes))
+                                             : wanted;
+  }
+
   static std::string vectors_of(const IndexStats& index) {
     return human_bytes(index.vector_bytes) + (index.vector_disk_bytes != 0 ? " on disk" : "");
   }
@@ -102,6 +109,7 @@ struct Stats {
             {"metric", name_of(options.index.metric)},
             {"scalar", name_of(options.index.scalar)},
             {"codes", name_of(options.index.codes)},
+            {"codes_now", name_of(index.codes)},
             {"vectors", name_of(options.index.vectors)},
             {"M", options.index.M},
             {"ef_construction", options.index.ef_construction},

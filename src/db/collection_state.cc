@@ -264,7 +264,9 @@ void CollectionState::admit(Request& request) noexcept {
     if (request.status.ok()) {
       view().book.reclaim();
       steps_.reserve(admitted_ + 1);
-      if (request.kind != Request::Kind::remove) request.status = engine().reserve(request.rows());
+      if (request.kind != Request::Kind::remove) {
+        request.status = engine().reserve(request.rows(), Linking::now, request.vectors);
+      }
     }
   } catch (const std::bad_alloc&) {
     request.status = no_memory();

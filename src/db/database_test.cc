@@ -483,12 +483,47 @@ void expect_wide(const Collection& collection) {
   expect_verified(collection);
 }
 
+// From the rows of the store, when there is no image to say what was chosen.
+TEST(Database, AutomaticCodesAreChosenAgainWhenAnIndexIsRebuilt) {
+  for (const bool use_images : {true, false}) {
+    TestFolder folder;
+    constexpr std::uint32_t kDimension = 384;
+    std::vector<Key> keys;
+    std::vector<float> rows;
+    for (Key key = 0; key < 300; ++key) {
+      keys.push_back(key);
+      for (std::uint32_t i = 0; i < kDimension; ++i) {
+        rows.push_back(static_cast<float>(i % 6 == key % 6) + static_cast<float>(i == key));
+      }
+    }
+    {
+      auto database = Database::open(folder / "db", {.use_images = use_images});
+      ASSERT_TRUE(database.ok()) << database.status().message();
+      auto docs = database->create("docs", {.index = {.dimension = kDimension,
+                                                      .codes = Codes::automatic,
+                                                      .M = 6,
+                                                      .ef_construction = 20,
+                                                      .flat_below = 100}});
+      ASSERT_TRUE(docs.ok()) << docs.status().message();
+      ASSERT_TRUE(docs->insert(keys, MatrixView(rows, kDimension)).ok());
+      EXPECT_NE(docs->stats()->index.codes, Codes::exact);
+      ASSERT_TRUE(database->close().ok());
+    }
+    auto database = Database::open(folder / "db", {.use_images = use_images});
+    ASSERT_TRUE(database.ok()) << database.status().message();
+    auto docs = database->open_collection("docs");
+    ASSERT_TRUE(docs.ok()) << docs.status().message();
+    EXPECT_EQ(docs->options()->index.codes, Codes::automatic);
+    EXPECT_NE(docs->stats()->index.codes, Codes::exact);
+  }
+}
+
 TEST(Database, AFlippedBitInAnySectionIsRebuiltOrMendedAndTold) {
   struct Expected {
     image::Section section;
     const char* text;  // empty: mended
   };
-  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}) {
     TestFolder folder;
     fill_wide(folder / "db", codes);
     const std::filesystem::path path = image_of(folder / "db");

@@ -151,12 +151,12 @@ Result<CollectionState::Followed> CollectionState::follow(View& view, std::uint6
   view.book.reserve(names.size(), removals.size());
   const bool few = upserts.size() + removals.size() <= kLinkedAtOnce;
   const Linking linking = few ? Linking::now : Linking::later;
-  const Status reserved = engine.reserve(upserts.size(), linking);
+  const MatrixView rows(vectors.data(), options_.index.scalar, upserts.size(),
+                        options_.index.dimension);
+  const Status reserved = engine.reserve(upserts.size(), linking, rows);
   if (!reserved.ok()) return reserved;
   for (KeyRecordPtr& name : names) view.book.add(std::move(name));
   if (counters.sequence > engine.sequence()) {
-    const MatrixView rows(vectors.data(), options_.index.scalar, upserts.size(),
-                          options_.index.dimension);
     const Publication steps[] = {{{upserts, rows, false}, counters.sequence},
                                  {{removals, {}, true}, counters.sequence}};
     engine.publish(steps, database_->options().threads, linking);

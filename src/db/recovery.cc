@@ -71,9 +71,9 @@ class Rows {
 
   // Shows them in the engine as of `sequence` and forgets them.
   Status publish(Engine& engine, std::uint64_t sequence, std::uint32_t threads, Linking linking) {
-    const Status status = engine.reserve(keys_.size(), linking);
-    if (!status.ok()) return status;
     const MatrixView vectors(data_.data(), scalar_, keys_.size(), dimension_);
+    const Status status = engine.reserve(keys_.size(), linking, vectors);
+    if (!status.ok()) return status;
     engine.publish({{keys_, vectors, false}, sequence}, threads, linking);
     next_ = keys_.back() + 1;
     keys_.clear();

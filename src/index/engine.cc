@@ -54,7 +54,7 @@ Status check_options(const IndexOptions& options) noexcept {
   if (options.scalar > Scalar::b1) {
     return bad("scalar: no type has number {b}", static_cast<std::uint64_t>(options.scalar));
   }
-  if (options.codes > Codes::rot4) {
+  if (options.codes > Codes::automatic) {
     return bad("codes: none has number {b}", static_cast<std::uint64_t>(options.codes));
   }
   const bool bits = options.scalar == Scalar::b1;
@@ -88,8 +88,11 @@ Status check_options(const IndexOptions& options) noexcept {
   if (options.vectors == Vectors::disk && options.codes == Codes::exact) {
     return bad("codes: vectors on disk expect sq8 or rot4 beside them, given exact", 0);
   }
-  if (options.vectors == Vectors::disk && !ShortCodes::of(options)) {
+  if (options.vectors == Vectors::disk && !ShortCodes::fit(options.scalar)) {
     return bad("scalar: vectors on disk expect f32, f16 or bf16, given another", 0);
+  }
+  if (options.vectors == Vectors::disk && !ShortCodes::fit(options.metric)) {
+    return bad("metric: vectors on disk expect l2, ip or cosine, given another", 0);
   }
   return {};
 }
@@ -142,8 +145,8 @@ Status check_vectors(const IndexOptions& index, MatrixView vectors) noexcept {
 Engine::Engine(const IndexOptions& options, KeyOrder order, const std::filesystem::path& folder)
     : options_(options),
       order_(order),
-      exact_(options.metric, options.scalar, options.dimension, options.custom),
-      codes_(ShortCodes::of(options)) {
+      exact_(options.metric, options.scalar, options.dimension, options.custom) {
+  if (options.codes != Codes::automatic) chosen_ = options.codes;
   if (options.vectors == Vectors::disk) folder_ = folder;
 }
 
@@ -158,7 +161,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const IndexOptions& options, KeyO
   if (!status.ok()) return status;
   std::unique_ptr<Engine> engine(new (std::nothrow) Engine(options, order, folder));
   if (engine == nullptr) return Status(Code::out_of_memory, "no memory for the index");
-  auto storage = Storage::create(engine->shape(), Storage::capacity_for(0), engine->folder_);
+  auto storage = Storage::create(engine->shape_of(ShortCodes::of(options)),
+                                 Storage::capacity_for(0), engine->folder_);
   if (!storage) return storage.status();
   engine->storage_.store(storage->release(), std::memory_order_release);
   return engine;
@@ -166,8 +170,9 @@ Result<std::unique_ptr<Engine>> Engine::create(const IndexOptions& options, KeyO
   return Status(Code::out_of_memory, "no memory for the index");
 }
 
-StorageShape Engine::shape() const noexcept {
-  return StorageShape{exact_.stride(), codes_ ? codes_->stride() : 0, options_.M, options_.seed};
+StorageShape Engine::shape_of(const std::optional<ShortCodes>& codes) const noexcept {
+  return StorageShape{exact_.stride(), codes ? codes->stride() : 0, options_.M, options_.seed,
+                      codes};
 }
 
 // -- scorers --------------------------------------------------------------------------------------
@@ -180,31 +185,35 @@ Scorer Engine::exact_scorer(const Storage& storage, VectorView query,
 
 Scorer Engine::code_scorer(const Storage& storage, VectorView query,
                            std::byte* scratch) const noexcept {
-  if (!codes_) return exact_scorer(storage, query, scratch);
-  return Scorer{codes_->prepare(query, scratch), codes_->rows(storage.codes.base()),
+  const std::optional<ShortCodes>& codes = storage.shape.codes;
+  if (!codes) return exact_scorer(storage, query, scratch);
+  return Scorer{codes->prepare(query, scratch), codes->rows(storage.codes.base()),
                 storage.unchecked_codes()};
 }
 
 // A node as the query of a walk.
 Scorer Engine::node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept {
-  if (!codes_) return edge_scorer(storage, slot, scratch);
-  const bool by_code = codes_->choose_links();
+  const std::optional<ShortCodes>& codes = storage.shape.codes;
+  if (!codes) return edge_scorer(storage, slot, scratch);
+  const bool by_code = codes->choose_links();
   Scorer scorer;
   scorer.unchecked = storage.unchecked_codes();
-  scorer.rows = codes_->rows(storage.codes.base());
+  scorer.rows = codes->rows(storage.codes.base());
   CheckedRows* const read = by_code ? scorer.unchecked : storage.unchecked_vectors();
   if (read != nullptr && !read->admit(&slot, 1)) [[unlikely]] {
     scorer.code.kernel = score_nothing;
   } else {
-    scorer.code = by_code ? codes_->prepare_row(storage.code(slot), scratch)
-                          : codes_->prepare(exact_.vector(storage.vector(slot)), scratch);
+    scorer.code = by_code ? codes->prepare_row(storage.code(slot), scratch)
+                          : codes->prepare(exact_.vector(storage.vector(slot)), scratch);
   }
   return scorer;
 }
 
 // How far nodes are from each other when links are chosen: on codes that can tell, or exactly.
 Scorer Engine::edge_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept {
-  if (codes_ && codes_->choose_links()) return node_scorer(storage, slot, scratch);
+  if (storage.shape.codes && storage.shape.codes->choose_links()) {
+    return node_scorer(storage, slot, scratch);
+  }
   return exact_node_scorer(storage, slot, scratch);
 }
 
@@ -222,8 +231,9 @@ Scorer Engine::exact_node_scorer(const Storage& storage, Slot slot,
   return scorer;
 }
 
-std::size_t Engine::code_scratch() const noexcept {
-  return std::max(exact_.scratch_bytes(), codes_ ? codes_->scratch_bytes() : 0);
+std::size_t Engine::code_scratch(const Storage& storage) const noexcept {
+  const std::optional<ShortCodes>& codes = storage.shape.codes;
+  return std::max(exact_.scratch_bytes(), codes ? codes->scratch_bytes() : 0);
 }
 
 // -- checking and reserving -----------------------------------------------------------------------
@@ -232,10 +242,18 @@ void Engine::store(VectorView vector, std::byte* out) const noexcept {
   convert(vector, options_.scalar, out);
 }
 
-Status Engine::reserve(std::size_t upserts, Linking linking) {
+Status Engine::reserve(std::size_t upserts, Linking linking, const MatrixView& coming) {
   WriterLock lock(write_mutex_);
   be_alone(lock);
-  return reserve_locked(upserts, linking, own_scratch_);
+  return reserve_locked(upserts, linking, own_scratch_, &coming);
+}
+
+Status Engine::make_room(std::size_t upserts) {
+  WriterLock lock(write_mutex_);
+  be_alone(lock);
+  Status status = reserve_locked(upserts, Linking::now, own_scratch_, nullptr);
+  if (status.ok()) reserved_ -= upserts;  // the memory stays
+  return status;
 }
 
 void Engine::release(std::size_t upserts) noexcept {
@@ -252,11 +270,12 @@ std::uint64_t Engine::slots_for(std::size_t upserts, Linking linking) const noex
   return writable().used.load(std::memory_order_relaxed) + (wanted > free ? wanted - free : 0);
 }
 
-// Alone, or when the storage has the capacity.
-Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch) {
+// Alone, or when the storage has the capacity and the graph is there. `coming` is null when nothing
+// is published by this: then no codes are chosen.
+Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch,
+                              const MatrixView* coming) {
   if (read_only_) return Status(Code::read_only, "the index was opened for reading only");
   reclaim();
-  Storage* storage = storage_.load(std::memory_order_relaxed);
   const std::uint64_t wanted = reserved_ + upserts;
   const std::uint64_t slots = slots_for(upserts, linking);
   if (slots > kMaxSlots) {
@@ -267,8 +286,11 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   // What only a graph needs: a scanned index of a few vectors would be scratch for the most part.
   const bool links =
       linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below;
-  Status status = scratch.fresh.reserve(wanted);
-  if (status.ok() && codes_) status = encoding_.reserve(codes_->scratch_bytes());
+  Status status;
+  if (links && !chosen_ && coming != nullptr) status = settle_codes(*coming, slots);
+  Storage* storage = storage_.load(std::memory_order_relaxed);
+  if (status.ok()) status = scratch.fresh.reserve(wanted);
+  if (status.ok() && storage->shape.codes) status = encoding_.reserve(code_scratch(*storage));
   if (links) {
     const bool whole = graph_.load(std::memory_order_relaxed) && !has_backlog_locked();
     const bool one_by_one = whole && linking == Linking::now;
@@ -284,30 +306,60 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   if (status.ok() && links) status = reserve_list_scratch(repair_);
   if (!status.ok()) return status;
   if (target > storage->capacity) {
-    SKERRY_ASSERT(active_ == 0);
-    try {
-      old_storages_.reserve(old_storages_.size() + 1);
-    } catch (const std::bad_alloc&) {
-      return Status(Code::out_of_memory, "no memory for the index");
-    }
-    auto larger = Storage::create(shape(), Storage::capacity_for(slots), folder_);
-    if (!larger) return larger.status();
-    status = (*larger)->copy_from(*storage);
-    if (status.ok()) status = (*larger)->grow(target);
+    status = replace_storage(storage->shape.codes, slots);
     if (!status.ok()) return status;
-    Storage* fresh_storage = larger->release();
-    schedule_point("storage: exchange");
-    storage_.store(fresh_storage, std::memory_order_release);
-    old_storages_.push_back(OldStorage{std::unique_ptr<Storage>(storage), epoch_tag()});
-    storage = fresh_storage;
-  } else {
-    status = storage->grow(target);
-    if (!status.ok()) return status;
+    storage = storage_.load(std::memory_order_relaxed);
   }
+  status = storage->grow(target);
+  if (!status.ok()) return status;
   status =
       directory_.reserve(live_.load(std::memory_order_relaxed) + wanted, storage->states.data());
   if (!status.ok()) return status;
   reserved_ += upserts;
+  return {};
+}
+
+// Alone. There will be a graph, so what it is walked by is settled now. A reader has the codes of
+// the storage that he reads (StorageShape): one who holds the storage without codes scans it, for
+// it never gets an entry point.
+Status Engine::settle_codes(const MatrixView& coming, std::uint64_t slots) {
+  const Result<Codes> choice = choose(coming);
+  if (!choice.ok()) return choice.status();
+  if (const std::optional<ShortCodes> codes = ShortCodes::of(options_, *choice)) {
+    SKERRY_ASSERT(writable().entry.load(std::memory_order_relaxed) == Storage::kNoEntry);
+    const std::lock_guard linking_stops(link_mutex_);
+    const std::uint64_t room = std::max<std::uint64_t>(slots, writable().capacity);
+    Status status = encoding_.reserve(codes->scratch_bytes());
+    if (status.ok()) status = replace_storage(codes, room);
+    if (!status.ok()) return status;
+  }
+  chosen_ = *choice;
+  return {};
+}
+
+// Alone, with the link lock. By one with room for `slots` and with these codes, which are those of
+// before or, when there were none, are made for all that is there.
+Status Engine::replace_storage(const std::optional<ShortCodes>& codes, std::uint64_t slots) {
+  SKERRY_ASSERT(active_ == 0);
+  Storage* const storage = storage_.load(std::memory_order_relaxed);
+  try {
+    old_storages_.reserve(old_storages_.size() + 1);
+  } catch (const std::bad_alloc&) {
+    return Status(Code::out_of_memory, "no memory for the index");
+  }
+  auto larger = Storage::create(shape_of(codes), Storage::capacity_for(slots), folder_);
+  if (!larger) return larger.status();
+  Storage& fresh = **larger;
+  if (Status status = fresh.copy_from(*storage); !status.ok()) return status;
+  if (codes && !storage->shape.codes) {
+    const Slot used = fresh.used.load(std::memory_order_relaxed);
+    for (Slot slot = 0; slot < used; ++slot) {
+      codes->encode(exact_.vector(fresh.vector(slot)), fresh.code(slot), encoding_.data());
+    }
+  }
+  schedule_point("storage: exchange");
+  storage_.store(larger->release(), std::memory_order_release);
+  old_storages_.push_back(OldStorage{std::unique_ptr<Storage>(storage), epoch_tag()});
   return {};
 }
 
@@ -343,6 +395,7 @@ Result<std::uint64_t> Engine::publish_locked(std::span<const Publication> steps,
   }
   if (made != 0) {
     if (!linking_ && live_.load(std::memory_order_relaxed) > options_.flat_below) linking_ = true;
+    SKERRY_ASSERT(!linking_ || chosen_);
     if (linking_ && linking == Linking::later) {
       join_backlog(first_unused);
     } else if (linking_) {
@@ -391,6 +444,7 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking 
   SKERRY_ASSERT(!changes.removal && count <= reserved_);
   if (is_broken_by(Fault::shown_before_written)) visible_.store(sequence);
   Storage& storage = writable();
+  const std::optional<ShortCodes>& codes = storage.shape.codes;
   const std::unique_lock keeping = lock_for_snapshot();
   std::uint64_t added = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -407,7 +461,7 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking 
     schedule_point("slot: row");
     storage.leave_image(slot);
     exact_.encode(vector, storage.vector(slot));
-    if (codes_) codes_->encode(vector, storage.code(slot), encoding_.data());
+    if (codes) codes->encode(vector, storage.code(slot), encoding_.data());
 
     const Key key = changes.keys[i];
     const Slot old = newest(key);
@@ -659,6 +713,7 @@ IndexStats Engine::stats() const {
   stats.vector_bytes = storage.vectors.committed();
   stats.vector_disk_bytes = storage.vector_disk_bytes();
   stats.code_bytes = storage.codes.committed();
+  stats.codes = storage.shape.codes ? storage.shape.codes->kind() : Codes::exact;
   stats.link_bytes = storage.layer0.committed_bytes() + storage.upper.committed_bytes() +
                      storage.upper_offsets.committed_bytes();
   stats.other_bytes =

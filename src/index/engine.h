@@ -173,8 +173,14 @@ class Engine {
 
   // Takes all memory that publishing `upserts` more vectors can need, in that way. A reservation
   // adds up with the earlier ones that were not used yet; release() gives one back.
-  Status reserve(std::size_t upserts, Linking linking = Linking::now);
+  // `coming`: the vectors among them that are known already, and checked. Codes that are to be
+  // chosen are, from these and from what is there, when there may be a graph afterwards.
+  Status reserve(std::size_t upserts, Linking linking = Linking::now,
+                 const MatrixView& coming = {});
   void release(std::size_t upserts) noexcept;
+
+  // Takes the same memory for whoever will reserve it later. Chooses nothing.
+  Status make_room(std::size_t upserts);
 
   // Shows the changes of all steps at once, each as of its sequence, which must not be smaller than
   // that of the step before and greater than all published before. Upserts must be checked and
@@ -309,14 +315,17 @@ class Engine {
     return View{sequence, storage_.load(std::memory_order_acquire)};
   }
   Storage& writable() const noexcept { return *storage_.load(std::memory_order_relaxed); }
-  StorageShape shape() const noexcept;
+  StorageShape shape_of(const std::optional<ShortCodes>& codes) const noexcept;
   static Slot version_at(const Storage& storage, Slot slot, Key key, std::uint64_t sequence,
                          bool& stale) noexcept;
   Slot find(Key key, const Storage*& storage) const noexcept;
   Slot newest(Key key) const noexcept;
   template <class Read>
   Status read_row(Key key, Read read) const noexcept;
-  Status reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch);
+  Status reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch,
+                        const MatrixView* coming);
+  Status settle_codes(const MatrixView& coming, std::uint64_t slots);
+  Status replace_storage(const std::optional<ShortCodes>& codes, std::uint64_t slots);
   Result<std::uint64_t> publish_locked(std::span<const Publication> steps, std::uint32_t threads,
                                        Linking linking, LinkScratch& scratch,
                                        Watch& watch) noexcept;
@@ -348,7 +357,10 @@ class Engine {
   Scorer node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
   Scorer edge_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
   Scorer exact_node_scorer(const Storage& storage, Slot slot, std::byte* scratch) const noexcept;
-  std::size_t code_scratch() const noexcept;
+  std::size_t code_scratch(const Storage& storage) const noexcept;
+
+  // code_choice.cc
+  Result<Codes> choose(const MatrixView& coming) const;
 
   // writers.cc
   void be_alone(WriterLock& lock) const noexcept;
@@ -440,6 +452,7 @@ class Engine {
   enum class Readers : std::uint8_t { none, walks, all };  // of a row: walks only pass by
   Status adopt(const image::File& file, const image::Header& header, std::uint64_t size,
                ImageMode mode);
+  Status adopt_choice(const image::Header& header) noexcept;
   Status watch_rows(const image::Header& header, const Storage& storage, ImageMode mode);
   Readers readers_of(Slot slot) const noexcept;
   static CheckedRows::Mender::Answer make_vector_row(void* context, Slot slot, std::byte* out);
@@ -462,8 +475,7 @@ class Engine {
   IndexOptions options_;
   KeyOrder order_;
   ExactCodes exact_;
-  std::optional<ShortCodes> codes_;  // none: the exact rows are the codes
-  std::filesystem::path folder_;     // for vectors on disk; empty: they are in memory
+  std::filesystem::path folder_;  // for vectors on disk; empty: they are in memory
   bool read_only_ = false;
   RowSource rows_;  // of a mapped image
 
@@ -502,6 +514,7 @@ class Engine {
   ImageSnapshot* snapshot_ = nullptr;  // of the image whose slots are being written
   bool keeps_rows_ = false;            // an image is being written: freed slots are not used again
   Buffer<std::byte> encoding_;         // scratch of the codes
+  std::optional<Codes> chosen_;        // what is walked over; none: it is still to be chosen
   std::uint64_t reserved_ = 0;         // upserts that were reserved and not published yet
   SlotList free_slots_;
   SlotList waiting_;  // unlinked, until epoch waiting_tag_ has passed

@@ -37,7 +37,7 @@ Status Engine::reserve_rescue(std::uint32_t slots) {
   if (status.ok()) status = rescue_beam_.visited.begin(slots);
   if (status.ok()) status = rescue_beam_.pool.begin(kRescueBreadth);
   if (status.ok()) status = rescue_queue_.reserve(kRescueQueue);
-  if (status.ok()) status = rescue_code_.reserve(code_scratch());
+  if (status.ok()) status = rescue_code_.reserve(code_scratch(writable()));
   return status;
 }
 

@@ -24,6 +24,8 @@
 //   128  sections                    { offset u64, bytes u64 } each
 //   256  samples                     f32   of the model of its recall (recall_model.h); 0: none
 //   260  recall                      f32   [k = 10, 100][stretch, ef][32 points]
+//   772  chosen                      u8    of automatic codes: 1 and the number of those that were
+//                                          chosen; 0: none yet, or codes were given
 //
 // Sections, by slot (docs/design.md tells what is in them):
 //     states     { key, born, died u64; link, in-links u32 }   32 bytes a slot
@@ -97,12 +99,13 @@ struct Header {
   std::uint32_t backlog_until;
   SectionEntry section[kSections];
   RecallModel::State recall;
-  std::uint32_t padding;  // no byte of a header is left to chance
+  std::uint8_t chosen;
+  std::uint8_t padding[3];  // no byte of a header is left to chance
 };
 static_assert(offsetof(Header, crc) == 16 && offsetof(Header, dimension) == 56);
 static_assert(offsetof(Header, seed) == 80 && offsetof(Header, used) == 104);
 static_assert(offsetof(Header, sums_crc) == 120 && offsetof(Header, section) == 128);
-static_assert(sizeof(Header) == offsetof(Header, padding) + sizeof(std::uint32_t));
+static_assert(sizeof(Header) == offsetof(Header, padding) + sizeof(Header::padding));
 static_assert(offsetof(Header, recall) == 128 + 8 * 16 &&
               sizeof(RecallModel::State) == 4 + 4 * 2 * 2 * 32 && sizeof(Header) <= kPage);
 

@@ -375,13 +375,16 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
                     (header.linked_until != header.used && header.backlog_until == 0))) {
     return damaged("the image's graph does not reach all slots");
   }
+  Status status = adopt_choice(header);
+  if (!status.ok()) return status;
   const std::uint32_t capacity =
       mode == ImageMode::view ? std::max(header.used, 1U) : Storage::capacity_for(header.used);
-  auto made = Storage::create(shape(), capacity, folder_);
+  auto made = Storage::create(shape_of(ShortCodes::of(options_, chosen_.value_or(Codes::exact))),
+                              capacity, folder_);
   if (!made) return made.status();
   std::unique_ptr<Storage> storage = std::move(*made);
   const Result<std::size_t> upper_words = storage->lay_out(header.used);
-  Status status = upper_words.status();
+  status = upper_words.status();
   if (status.ok()) status = check_sections(header, storage->shape, *upper_words, size);
   StableMemory directory;
   if (status.ok()) status = directory.reserve(header.section[image::kDirectory].bytes);
@@ -462,7 +465,28 @@ Status Engine::adopt(const image::File& file, const image::Header& header, std::
   sweep_at_ = header.sweep_at;
   read_only_ = mode == ImageMode::view;
   // Removals reserve nothing: what they need is there from now on.
-  return read_only_ ? status : reserve_locked(0, Linking::now, own_scratch_);
+  return read_only_ ? status : reserve_locked(0, Linking::now, own_scratch_, nullptr);
+}
+
+// What the codes were chosen to be: not before linking begins, and never without it.
+Status Engine::adopt_choice(const image::Header& header) noexcept {
+  if (options_.codes != Codes::automatic) {
+    return header.chosen == 0 ? Status() : damaged("the image chose codes that it was given");
+  }
+  chosen_.reset();
+  if (header.chosen == 0) {
+    return (header.flags & image::kLinking) == 0
+               ? Status()
+               : damaged("the image has a graph and has not chosen its codes");
+  }
+  const auto codes = static_cast<Codes>(header.chosen - 1);
+  const bool exists = header.chosen <= 1 + static_cast<std::uint8_t>(Codes::rot4);
+  if (!exists || (codes != Codes::exact && !ShortCodes::of(options_, codes)) ||
+      (codes == Codes::exact && options_.vectors == Vectors::disk)) {
+    return damaged("the image chose codes that it cannot have: {b}", header.chosen);
+  }
+  chosen_ = codes;
+  return {};
 }
 
 // -- rows that are looked at when they are touched ------------------------------------------------
@@ -534,10 +558,10 @@ CheckedRows::Mender::Answer Engine::make_code_row(void* context, Slot slot, std:
   if (!storage.checked_vectors.admit(&slot, 1)) {
     return CheckedRows::trouble() == CheckedRows::Look::later ? Answer::later : Answer::lost;
   }
-  const std::unique_ptr<std::byte[]> scratch(new (std::nothrow)
-                                                 std::byte[engine.codes_->scratch_bytes()]);
+  const ShortCodes& codes = *storage.shape.codes;
+  const std::unique_ptr<std::byte[]> scratch(new (std::nothrow) std::byte[codes.scratch_bytes()]);
   if (scratch == nullptr) return Answer::later;
-  engine.codes_->encode(engine.exact_.vector(storage.vector(slot)), out, scratch.get());
+  codes.encode(engine.exact_.vector(storage.vector(slot)), out, scratch.get());
   return Answer::made;
 }
 

@@ -173,7 +173,7 @@ Status Engine::begin_snapshot(ImageSnapshot& snapshot) {
   be_alone(lock);
   if (!read_only_) {
     keeps_rows_ = true;
-    if (Status status = reserve_locked(0, Linking::now, own_scratch_); !status.ok()) {
+    if (Status status = reserve_locked(0, Linking::now, own_scratch_, nullptr); !status.ok()) {
       keeps_rows_ = false;
       return status;
     }
@@ -193,6 +193,9 @@ Status Engine::begin_snapshot(ImageSnapshot& snapshot) {
   header.backlog_until = from < until ? until : 0;
   header.sweep_at = sweep_at_;
   header.recall = recall_model_.state();
+  header.chosen = options_.codes == Codes::automatic && chosen_
+                      ? static_cast<std::uint8_t>(1 + static_cast<std::uint8_t>(*chosen_))
+                      : std::uint8_t{0};
   const auto bytes = image::sizes_of(storage.shape, used, storage.upper_words_until(used),
                                      Directory::entries_for(static_cast<std::size_t>(header.live)));
   std::uint64_t offset = image::kPage;

@@ -74,7 +74,7 @@ std::vector<Hit> answers(const Index& index, unsigned seed) {
 
 TEST(Image, LoadedAndViewedAnswerLikeTheOriginal) {
   std::mt19937_64 random(3);
-  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}) {
     for (const std::uint32_t flat_below : {0U, 300U, 5000U}) {
       const TestFolder folder;
       const auto path = folder.path() / "image";
@@ -213,7 +213,7 @@ TEST(Image, ShowsOneMomentWhateverIsWrittenMeanwhile) {
   const std::uint64_t seed = 11;
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
-  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}) {
     for (const std::uint32_t flat_below : {0U, 700U}) {
       const TestFolder folder;
       auto made = Engine::create({.dimension = 12,
@@ -464,7 +464,7 @@ TEST(Image, WritesIntoDamagedRowsAreRight) {
 }
 
 TEST(Image, AViewOfDamagedRowsSaysSo) {
-  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
+  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}) {
     const TestFolder folder;
     const auto path = folder.path() / "image";
     const auto original = build_wide(codes, path);

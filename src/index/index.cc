@@ -69,9 +69,7 @@ Status Index::reserve(std::size_t count) {
   const std::uint64_t live = engine_->size();
   if (count <= live) return {};
   const std::size_t more = count - static_cast<std::size_t>(live);
-  if (Status status = engine_->reserve(more); !status.ok()) return status;
-  engine_->release(more);  // the memory stays
-  return {};
+  return engine_->make_room(more);
 }
 
 Status Index::insert(Key key, VectorView vector) {

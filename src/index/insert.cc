@@ -63,7 +63,7 @@ std::uint32_t sample_breadth(const IndexOptions& options) noexcept {
 
 Status Engine::reserve_list_scratch(ListScratch& scratch) const {
   const std::uint32_t degree0 = 2 * options_.M;
-  Status status = scratch.code.reserve(code_scratch());
+  Status status = scratch.code.reserve(code_scratch(writable()));
   if (status.ok()) status = scratch.candidates.reserve(std::size_t{2} * degree0);
   if (status.ok()) status = scratch.list.reserve(degree0 + 1);
   if (status.ok()) status = scratch.taken.reserve(degree0 + 1);
@@ -77,7 +77,7 @@ Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) c
   if (status.ok()) status = scratch.beam.visited.begin(slots);
   if (status.ok()) status = scratch.beam.pool.begin(sample_breadth(options_));
   if (status.ok()) status = scratch.trace.reserve(sample_breadth(options_), degree0);
-  if (status.ok()) status = scratch.code.reserve(code_scratch());
+  if (status.ok()) status = scratch.code.reserve(code_scratch(writable()));
   if (status.ok()) status = reserve_list_scratch(scratch.lists);
   if (status.ok()) status = scratch.candidates.reserve(options_.ef_construction + kTogether);
   if (status.ok()) scratch.slots = slots;
@@ -211,7 +211,7 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
       SKERRY_ASSERT(beam.visited.begin(limit).ok());
       if (l == 0 && plan.is_sample) {
         SKERRY_ASSERT(beam.pool.begin(sample_breadth(options_)).ok());
-        scratch.trace.begin(place.slot, codes_.has_value());
+        scratch.trace.begin(place.slot, storage.shape.codes.has_value());
         beam_search(links, scorer, l, place, ~std::uint64_t{0}, beam, [&](const BeamStep& step) {
           scratch.trace.note(beam, step.count);
           return false;
@@ -242,7 +242,7 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
     };
     collect(false);
     if (count < options_.M) collect(true);
-    if (codes_ && !codes_->choose_links()) {
+    if (storage.shape.codes && !storage.shape.codes->choose_links()) {
       measure(edge_scorer(storage, slot, scratch.lists.code.data()),
               std::span(scratch.candidates.data(), count));
     }
@@ -277,7 +277,7 @@ RecallModel::Sample Engine::judge_walk(const Storage& storage, Slot slot,
     seen[count] = candidate;
     nearest[count++] = Candidate{pool.distance(i), candidate};
   }
-  if (codes_) {
+  if (storage.shape.codes) {
     measure(exact_node_scorer(storage, slot, scratch.lists.code.data()), {nearest, count});
     std::sort(nearest, nearest + count);
   }

@@ -153,7 +153,7 @@ Result<SearchResult> Engine::Search::run() {
 
 Status Engine::Search::reserve() {
   Status status = searcher_.beam.reserve(2 * engine_.options_.M);
-  if (status.ok()) status = searcher_.code.reserve(engine_.code_scratch());
+  if (status.ok()) status = searcher_.code.reserve(engine_.code_scratch(storage_));
   if (status.ok()) status = searcher_.exact.reserve(engine_.exact_.scratch_bytes());
   if (status.ok()) status = searcher_.block.reserve(kBlock);
   if (status.ok()) status = searcher_.block_distances.reserve(kBlock);
@@ -166,7 +166,7 @@ void Engine::Search::choose_breadth() noexcept {
   const IndexOptions& index = engine_.options_;
   breadth_.ef = options_.ef == 0 ? index.ef : options_.ef;
   breadth_.anchor =
-      rerank_count(std::max(k_, RecallModel::kKs.front()), engine_.codes_.has_value());
+      rerank_count(std::max(k_, RecallModel::kKs.front()), storage_.shape.codes.has_value());
   if (options_.recall_target > 0) {
     const Effort effort = engine_.recall_model_.effort(k_, options_.recall_target);
     breadth_.ef = effort.ef;
@@ -176,7 +176,8 @@ void Engine::Search::choose_breadth() noexcept {
   }
   // Codes too coarse to choose links by do not know who is the k-th either: half as many more are
   // kept to choose from.
-  const bool coarse = engine_.codes_ && !engine_.codes_->choose_links();
+  const std::optional<ShortCodes>& codes = storage_.shape.codes;
+  const bool coarse = codes && !codes->choose_links();
   breadth_.ef = std::max<std::size_t>(breadth_.ef, coarse ? k_ + k_ / 2 : k_);
 }
 
@@ -200,7 +201,7 @@ SearchCase Engine::Search::search_case() const noexcept {
   given.used = used_;
   given.backlog = backlog_from_ < backlog_until_ ? backlog_until_ - backlog_from_ : 0;
   given.row_bytes = engine_.exact_.stride();
-  given.code_bytes = engine_.codes_ ? engine_.codes_->stride() : given.row_bytes;
+  given.code_bytes = storage_.shape.codes ? storage_.shape.code_stride : given.row_bytes;
   given.M = engine_.options_.M;
   given.ef = breadth_.ef;
   given.may_walk = may_walk_;

@@ -13,11 +13,11 @@ constexpr double kLeastShare = 1e-6;
 constexpr std::uint64_t kProbe = 256;
 constexpr double kWorthProbing = 8;  // times the probe, a scan costs
 
+}  // namespace
+
 double cost_of_distance(std::size_t stride) noexcept {
   return 12 + static_cast<double>(stride) / 40;
 }
-
-}  // namespace
 
 SearchPlan plan_search(const SearchCase& given) noexcept {
   SearchPlan plan;

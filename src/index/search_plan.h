@@ -23,6 +23,9 @@
 
 namespace skerry {
 
+// Of a row that is met in a walk.
+double cost_of_distance(std::size_t stride) noexcept;
+
 // How far a walk goes.
 struct Breadth {
   std::size_t ef = 0;

@@ -25,9 +25,9 @@ struct Engine::Search::Walk {
   const Storage& storage = search.storage_;
   const bool gated = search.plan_.is_gated();
   const Links links = storage.links();
-  const Scorer scorer = engine.codes_
-                            ? engine.code_scorer(storage, search.query_, searcher.code.data())
-                            : search.exact_;
+  const bool has_codes = storage.shape.codes.has_value();
+  const Scorer scorer =
+      has_codes ? engine.code_scorer(storage, search.query_, searcher.code.data()) : search.exact_;
   const std::uint64_t settled = engine.displaced_.begin();
   CandidatePool& way = searcher.beam.pool;
   CandidatePool& pool = gated ? searcher.answers : way;  // of those that may be answers
@@ -131,19 +131,19 @@ struct Engine::Search::Walk {
 
   Rerank rerank(std::size_t most) {
     search.top_.clear();
-    const std::size_t again = engine.codes_ ? std::min(most, rerank_count(search.k_, true)) : most;
+    const std::size_t again = has_codes ? std::min(most, rerank_count(search.k_, true)) : most;
     Rerank rerank(pool, storage.states.data(), search.k_, again, search.options_.max_distance,
                   search.top_);
     // What the gate let in was visible.
     const auto is_answer = [&](Slot slot) { return gated || search.is_visible(slot); };
-    if (engine.codes_) {
+    if (has_codes) {
       rerank.on_codes(search.exact_, searcher, is_answer);
     } else {
       rerank.on_rows(is_answer);
     }
     search.scored_ += rerank.scored();
     search.result_.reranked += rerank.scored();
-    if (witness != nullptr) witness->end_walk(pool, rerank.looked_at(), engine.codes_.has_value());
+    if (witness != nullptr) witness->end_walk(pool, rerank.looked_at(), has_codes);
     return rerank;
   }
 

@@ -134,7 +134,7 @@ Status Storage::copy_from(const Storage& other) {
     to.in_links = from.in_links;
   }
   copy_vectors(vectors, other.vectors, n * shape.vector_stride);
-  if (shape.code_stride != 0) {
+  if (other.shape.code_stride != 0) {
     std::memcpy(codes.base(), other.codes.base(), n * shape.code_stride);
   }
   std::memcpy(flags.data(), other.flags.data(), n);

@@ -13,22 +13,26 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "base/checked_rows.h"
 #include "base/read_ahead.h"
 #include "base/stable_memory.h"
 #include "graph/links.h"
 #include "index/slots.h"
+#include "quant/short_codes.h"
 #include "skerry/status.h"
 
 namespace skerry {
 
-// Bytes by slot.
+// Bytes by slot, and what the codes among them are: whoever reads a storage reads them as it has
+// them, whatever the index has chosen since.
 struct StorageShape {
   std::size_t vector_stride = 0;
   std::size_t code_stride = 0;  // 0: the vectors are the codes
   std::uint32_t M = 0;
   std::uint64_t seed = 0;
+  std::optional<ShortCodes> codes = std::nullopt;  // none: the exact rows are the codes
 };
 
 class Storage {
@@ -57,8 +61,8 @@ class Storage {
   // they take together. Writer.
   Result<std::size_t> lay_out(std::uint32_t slots);
 
-  // Copies all that `other` holds. Nobody else sees this one yet. Writer. corruption when rows of
-  // a mapped image cannot be read.
+  // Copies all that `other` holds; one without codes leaves those here to be written. Nobody else
+  // sees this one yet. Writer. corruption when rows of a mapped image cannot be read.
   Status copy_from(const Storage& other);
 
   // Rows of a mapped image that were not looked at yet; null when there are none.

@@ -108,7 +108,9 @@ Result<std::uint64_t> Engine::write(const Changes& changes, bool only_new,
   Watch watch(options.control, upserts);
   status = watch.begin();
   if (status.ok() && only_new) status = check_absent(changes.keys);
-  if (status.ok() && !changes.removal) status = reserve_locked(upserts, Linking::now, scratch);
+  if (status.ok() && !changes.removal) {
+    status = reserve_locked(upserts, Linking::now, scratch, &changes.vectors);
+  }
   if (!status.ok()) return status;
   const std::uint64_t sequence =
       (last_ != nullptr ? last_->sequence : visible_.load(std::memory_order_relaxed)) + 1;

@@ -28,20 +28,28 @@ class ShortCodes {
   }
 
  public:
-  // Of checked options; none where the exact rows are the codes.
+  // May vectors have codes beside them, and is there a distance of codes?
+  static bool fit(Scalar scalar) noexcept {
+    return scalar == Scalar::f32 || scalar == Scalar::f16 || scalar == Scalar::bf16;
+  }
+  static bool fit(Metric metric) noexcept {
+    return metric == Metric::l2 || metric == Metric::ip || metric == Metric::cosine;
+  }
+
+  // Of checked options; none where the exact rows are the codes, or nothing is chosen yet.
   static std::optional<ShortCodes> of(const IndexOptions& options) noexcept {
-    const bool floats = options.scalar == Scalar::f32 || options.scalar == Scalar::f16 ||
-                        options.scalar == Scalar::bf16;
-    if (!floats) return std::nullopt;
-    if (options.codes == Codes::sq8) {
-      return ShortCodes(Sq8Codes(options.metric, options.dimension));
-    }
-    if (options.codes == Codes::rot4) {
-      return ShortCodes(Rot4Codes(options.metric, options.dimension));
-    }
+    return of(options, options.codes);
+  }
+  static std::optional<ShortCodes> of(const IndexOptions& options, Codes codes) noexcept {
+    if (!fit(options.scalar) || !fit(options.metric)) return std::nullopt;
+    if (codes == Codes::sq8) return ShortCodes(Sq8Codes(options.metric, options.dimension));
+    if (codes == Codes::rot4) return ShortCodes(Rot4Codes(options.metric, options.dimension));
     return std::nullopt;
   }
 
+  Codes kind() const noexcept {
+    return std::holds_alternative<Sq8Codes>(codes_) ? Codes::sq8 : Codes::rot4;
+  }
   std::size_t stride() const noexcept {
     return visit([](const auto& codes) { return codes.stride(); });
   }

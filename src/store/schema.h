@@ -265,7 +265,7 @@ inline bool decode(Bytes bytes, CollectionRecord& record) noexcept {
   return record.id != 0 && index.dimension != 0 && index.dimension <= kMaxDimension &&
          metric <= static_cast<std::uint8_t>(Metric::custom) &&
          scalar <= static_cast<std::uint8_t>(Scalar::b1) &&
-         codes <= static_cast<std::uint8_t>(Codes::rot4) &&
+         codes <= static_cast<std::uint8_t>(Codes::automatic) &&
          vectors <= static_cast<std::uint8_t>(Vectors::disk) && byte_keys <= 1;
 }
 
