@@ -415,6 +415,10 @@ class Engine {
   bool take_in(Slot holder, Slot slot, std::uint32_t spared) noexcept;
   void walk_to(Slot slot, std::size_t ef) noexcept;
   void watch(Slot slot) noexcept;
+  void watch_dropped(Slot slot, Slot by) noexcept;
+  bool has_few_in_links(Slot slot) const noexcept;
+  bool is_left_by_nearest(Slot slot, Slot by) const noexcept;
+  void look_after(Slot slot) noexcept;
   void patrol(Slot slot) noexcept;
 
   // backlog.cc

@@ -8,7 +8,9 @@
 //          so by induction whoever is held is reached from the entry point: it is possible.
 //   near   three of the nodes that a short walk to it ends with link to it, if it has few in-links:
 //          then a search for it, which ends there too, finds it. Fewer would be enough, were it
-//          not that their owners may be lost to the same walk later.
+//          not that their owners may be lost to the same walk later. Many in-links are no help when
+//          all come from afar, as those of a node in the shadow of the midst of a small crowd: who
+//          is dropped by one of its nearest is looked at for that, too.
 //
 // What is near changes without a link going away, as others come in between. So whoever is linked
 // has two others looked at, spread evenly over all.
@@ -28,7 +30,9 @@ constexpr std::size_t kRescueQueue = 8192;  // nodes asked at most
 constexpr std::uint32_t kSpared = 2;        // in-links of whom nobody near gives up at first
 constexpr std::uint32_t kFewInLinks = 8;    // who has more is found
 constexpr std::size_t kNear = 20;           // nodes that the short walk ends with
-constexpr std::size_t kNearLinks = 3;
+constexpr std::size_t kNearLinks = 3;       // of them that link to it,
+constexpr std::size_t kNearest = 8;         // and one at least is one of so many
+constexpr std::size_t kOwnNearest = 4;      // of its own list, which begins with the nearest
 
 }  // namespace
 
@@ -113,21 +117,46 @@ void Engine::walk_to(Slot slot, std::size_t ef) noexcept {
   beam_search(links, scorer, 0, place, ~std::uint64_t{0}, beam);
 }
 
-// Gives a live node with few in-links its three near ones.
 void Engine::watch(Slot slot) noexcept {
-  const Storage& storage = writable();
-  const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
-  if (!is_looked_for(slot) || storage.states[slot].in_links > kFewInLinks ||
-      entry == Storage::kNoEntry || static_cast<Slot>(entry) == slot) {
-    return;
+  if (is_looked_for(slot) && has_few_in_links(slot)) look_after(slot);
+}
+
+// `by` links to it no more.
+void Engine::watch_dropped(Slot slot, Slot by) noexcept {
+  if (is_looked_for(slot) && (has_few_in_links(slot) || is_left_by_nearest(slot, by))) {
+    look_after(slot);
   }
+}
+
+bool Engine::has_few_in_links(Slot slot) const noexcept {
+  return writable().states[slot].in_links <= kFewInLinks;
+}
+
+// Was `by` one of its nearest, and does none of the nearest of `by` link to it instead?
+bool Engine::is_left_by_nearest(Slot slot, Slot by) const noexcept {
+  const Links links = writable().links();
+  Slot list[2 * 256];
+  std::size_t count = std::min(links.read(slot, 0, list), kOwnNearest);
+  if (std::find(list, list + count, by) == list + count) return false;
+  count = std::min(links.read(by, 0, list), kNearest);
+  return std::none_of(list, list + count, [&](Slot other) { return links_to(other, slot); });
+}
+
+// Gives a node that is looked for its near in-links.
+void Engine::look_after(Slot slot) noexcept {
+  const std::uint64_t entry = writable().entry.load(std::memory_order_relaxed);
+  if (entry == Storage::kNoEntry || static_cast<Slot>(entry) == slot) return;
   walk_to(slot, kNear);
   // A copy: who is let go for it may need a walk himself.
   Slot near[kNear];
   const std::size_t count = rescue_beam_.pool.size();
   for (std::size_t i = 0; i < count; ++i) near[i] = rescue_beam_.pool.slot(i);
-  auto links = static_cast<std::size_t>(
-      std::count_if(near, near + count, [&](Slot other) { return links_to(other, slot); }));
+  const auto count_links = [&](std::size_t most) {
+    const auto links_here = [&](Slot other) { return links_to(other, slot); };
+    return static_cast<std::size_t>(std::count_if(near, near + std::min(count, most), links_here));
+  };
+  std::size_t links = count_links(kNear);
+  if (links >= kNearLinks && count_links(kNearest) == 0) links = kNearLinks - 1;
   for (std::size_t i = 0; i < count && links < kNearLinks; ++i) {
     if (near[i] == slot || leads_nowhere(near[i]) || links_to(near[i], slot)) continue;
     // Who has to go there is not one of the few himself then.
@@ -215,6 +244,7 @@ bool Engine::take_in(Slot holder, Slot slot, std::uint32_t spared) noexcept {
   const auto is_needed = [&](Slot last) {
     if (has_left(last)) return false;
     if (storage.states[last].in_links <= spared) return true;
+    if (spared > kFewInLinks && is_left_by_nearest(last, holder)) return true;  // from look_after()
     return is_elder(holder, last) && !is_held(last, holder);
   };
   if (count == links.degree(0)) {
@@ -252,7 +282,7 @@ void Engine::displace(Slot holder) noexcept {
   Slot list[2 * 256];
   const std::size_t count = storage.links().read(holder, 0, list);
   for (std::size_t i = 0; i < count; ++i) {
-    if (storage.states[list[i]].in_links <= kFewInLinks) displaced_.note(list[i]);
+    if (has_few_in_links(list[i])) displaced_.note(list[i]);
   }
 }
 

@@ -419,7 +419,7 @@ void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> 
     let_go(before[i], level);
     if (level == 0 && std::find(now.begin(), now.end(), before[i]) == now.end()) {
       if (is_elder(slot, before[i])) hold(before[i]);
-      watch(before[i]);
+      watch_dropped(before[i], slot);
     }
   }
 }
