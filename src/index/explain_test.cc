@@ -141,14 +141,15 @@ TEST_P(ExplainTest, ANarrowWalkNeverMeetsSome) {
       EXPECT_EQ(why.in_links_asked, 0U);
       EXPECT_GT(why.in_links, 0U) << "everybody is held";
     } else {
-      EXPECT_EQ(why.fate, Fate::returned) << "between one and the next the codes can tell";
       EXPECT_TRUE(why.was_met);
-      EXPECT_EQ(why.was_reranked, GetParam() != Codes::exact);
+      EXPECT_EQ(why.was_reranked, GetParam() != Codes::exact && why.fate == Fate::returned);
     }
   }
   EXPECT_GT(fates[Fate::returned], 10);
   EXPECT_GT(fates[Fate::never_met], 10);
-  // Exact distances drop nobody who is nearest.
+  // Exact distances drop nobody who is nearest; on codes another one may seem nearer now and then.
+  EXPECT_LE(fates[Fate::dropped_from_pool], GetParam() == Codes::exact ? 0 : 3);
+  EXPECT_EQ(fates[Fate::returned] + fates[Fate::never_met] + fates[Fate::dropped_from_pool], 300);
 }
 
 TEST_P(ExplainTest, SaysWhyAKeyCannotBeAnAnswer) {
