@@ -85,7 +85,7 @@ void measure_size(const Settings& settings, const PeerKind& kind, const Dataset&
     line = cost_line(std::move(line), cost, n, threads);
     line["build_s"] = rounded(cost.wall_s, 4);
     line["build_cpu_s"] = rounded(cost.cpu_s, 4);
-    if (const std::string picked = peer->picked(); !picked.empty()) line["picked"] = picked;
+    if (const auto picked = peer->picked()) line["picked"] = name_of(*picked);
     line["bytes_per_vector"] =
         rounded(static_cast<double>(peer->bytes()) / static_cast<double>(n), 1);
     lines.write(std::move(line));

@@ -102,8 +102,8 @@ class Peer {
   // Memory in use as the library itself accounts for it.
   virtual std::uint64_t bytes() const = 0;
 
-  // What is walked over in this moment, where the peer chose that by itself; else empty.
-  virtual std::string picked() const { return {}; }
+  // What is walked over in this moment, where the peer chose that by itself.
+  virtual std::optional<Codes> picked() const { return std::nullopt; }
 
   // Memory of copies of the data that were made to feed it: the benchmark's, not the library's.
   virtual std::uint64_t feed_bytes() const { return 0; }

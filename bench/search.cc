@@ -58,7 +58,11 @@ std::vector<Entrant> entrants_of(const Settings& settings, const Dataset& set,
   for (const Contestant& contestant : contestants) {
     const PeerKind& kind = contestant.kind;
     std::optional<TableCosts> costs;
-    if (kind.index_options) costs = roofline.costs_of(kind.index_options(set, settings.graph));
+    if (kind.index_options) {
+      IndexOptions options = kind.index_options(set, settings.graph);
+      options.codes = contestant.peer->picked().value_or(options.codes);
+      costs = roofline.costs_of(options);
+    }
     meter.show(&contestant - contestants.data() + 1);
     entrants.push_back({&contestant, false});
     entrants.back().asked.assign(settings.ef.begin(), settings.ef.end());
@@ -181,9 +185,7 @@ void measure_search(const Settings& settings, Lines& lines) {
         line["by"] = entrant.by();
         line[entrant.by()] = entrant.asked[i];
         put_samples(line, samples, judge.k());
-        if (const std::string picked = contestant.peer->picked(); !picked.empty()) {
-          line["picked"] = picked;
-        }
+        if (const auto picked = contestant.peer->picked()) line["picked"] = name_of(*picked);
         line["bytes_per_vector"] = rounded(bytes / static_cast<double>(set.base.rows), 1);
         line["build_s"] = rounded(contestant.build_s, 3);
         line["build_cpu_s"] = rounded(contestant.build_cpu_s, 3);

@@ -65,8 +65,8 @@ std::vector<Space> all_spaces() {
         const bool own_codes = metric == Metric::haversine || metric == Metric::custom;
         spaces.push_back({metric, scalar, form});
         if (own_codes) spaces.back().form.codes = Codes::exact;
-        const bool twice =
-            form.codes == Codes::rot4 || (form.codes == Codes::sq8 && form.door == Door::index);
+        const bool twice = form.codes == Codes::rot4 || form.codes == Codes::automatic ||
+                           (form.codes == Codes::sq8 && form.door == Door::index);
         if (own_codes && twice) spaces.pop_back();
       }
     }

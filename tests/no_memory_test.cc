@@ -138,6 +138,51 @@ TEST(NoMemory, AReaderThatGotNoneKeepsWhatItReads) {
   EXPECT_LT(index->stats().tombstones, 20U);
 }
 
+// Every request of the write that outgrows the scan is refused in turn, until it passes.
+TEST(NoMemory, CodesThatCannotBeChosenYetAreChosenLater) {
+  constexpr std::uint32_t kDimension = 96;
+  constexpr std::size_t kRows = 60;
+  std::vector<Key> keys;
+  std::vector<float> rows;
+  for (Key key = 0; key < kRows; ++key) {
+    keys.push_back(key);
+    for (std::uint32_t i = 0; i < kDimension; ++i) {
+      rows.push_back(static_cast<float>((key + 1) * (i + 1) % 17));
+    }
+  }
+  std::uint64_t told = 0;
+  for (std::uint64_t nth = 1;; ++nth) {
+    Result<Index> index = Index::create(
+        {.dimension = kDimension, .codes = Codes::automatic, .M = 4, .flat_below = kRows / 2});
+    ASSERT_OK(index);
+    const std::span few(keys.data(), kRows / 2);
+    ASSERT_OK(
+        index->insert(few, MatrixView(std::span(rows).first(few.size() * kDimension), kDimension)));
+    ASSERT_EQ(index->stats().codes, Codes::exact);
+    const std::span more(keys.data() + few.size(), kRows - few.size());
+    const MatrixView more_rows(std::span(rows).subspan(few.size() * kDimension), kDimension);
+    Refusal refusal(nth);
+    const Status status = index->insert(more, more_rows);
+    refusal.end();
+    if (!status.ok()) {
+      ++told;
+      EXPECT_ERROR(status, Code::out_of_memory) << nth;
+      EXPECT_EQ(index->size(), few.size()) << nth;
+      EXPECT_OK(index->insert(more, more_rows)) << nth;
+    }
+    EXPECT_EQ(index->size(), kRows) << nth;
+    EXPECT_NE(index->stats().codes, Codes::exact) << nth;
+    EXPECT_OK(index->check()) << nth;
+    std::array<Hit, 1> hits;
+    for (std::size_t i = 0; i < kRows; ++i) {
+      ASSERT_OK(index->search(std::span(rows).subspan(i * kDimension, kDimension), hits)) << nth;
+      EXPECT_EQ(hits[0].distance, 0) << nth << ": " << i;
+    }
+    if (refusal.refused() == 0) break;
+  }
+  EXPECT_GT(told, 4U) << "hardly anything was asked for";
+}
+
 // Every request of the opening is refused in turn, until it passes.
 TEST(NoMemory, OpeningWithAThreadThatSyncsSaysSo) {
   const TempDir folder;

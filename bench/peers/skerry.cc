@@ -117,9 +117,9 @@ class SkerryPeer final : public Peer {
            stats.other_bytes;
   }
 
-  std::string picked() const override {
-    if (index_->options().codes != Codes::automatic) return {};
-    return std::string(name_of(index_->stats().codes));
+  std::optional<Codes> picked() const override {
+    if (index_->options().codes != Codes::automatic) return std::nullopt;
+    return index_->stats().codes;
   }
 
   std::uint64_t feed_bytes() const override {

@@ -343,6 +343,7 @@ inline std::vector<Form> all_forms() {
     for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4}) {
       for (const bool graph : {false, true}) forms.push_back({door, codes, graph});
     }
+    forms.push_back({door, Codes::automatic, true});
   }
   return forms;
 }
