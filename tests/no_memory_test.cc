@@ -155,12 +155,13 @@ TEST(NoMemory, CodesThatCannotBeChosenYetAreChosenLater) {
     Result<Index> index = Index::create(
         {.dimension = kDimension, .codes = Codes::automatic, .M = 4, .flat_below = kRows / 2});
     ASSERT_OK(index);
-    const std::span few(keys.data(), kRows / 2);
-    ASSERT_OK(
-        index->insert(few, MatrixView(std::span(rows).first(few.size() * kDimension), kDimension)));
+    const std::span<const float> all(rows);
+    const auto few = std::span<const Key>(keys).first(kRows / 2);
+    const auto more = std::span<const Key>(keys).subspan(few.size());
+    const MatrixView few_rows(all.first(few.size() * kDimension), kDimension);
+    const MatrixView more_rows(all.subspan(few.size() * kDimension), kDimension);
+    ASSERT_OK(index->insert(few, few_rows));
     ASSERT_EQ(index->stats().codes, Codes::exact);
-    const std::span more(keys.data() + few.size(), kRows - few.size());
-    const MatrixView more_rows(std::span(rows).subspan(few.size() * kDimension), kDimension);
     Refusal refusal(nth);
     const Status status = index->insert(more, more_rows);
     refusal.end();
@@ -175,7 +176,7 @@ TEST(NoMemory, CodesThatCannotBeChosenYetAreChosenLater) {
     EXPECT_OK(index->check()) << nth;
     std::array<Hit, 1> hits;
     for (std::size_t i = 0; i < kRows; ++i) {
-      ASSERT_OK(index->search(std::span(rows).subspan(i * kDimension, kDimension), hits)) << nth;
+      ASSERT_OK(index->search(all.subspan(i * kDimension, kDimension), hits)) << nth;
       EXPECT_EQ(hits[0].distance, 0) << nth << ": " << i;
     }
     if (refusal.refused() == 0) break;
