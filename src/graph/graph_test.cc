@@ -255,10 +255,29 @@ TEST(SelectNeighbours, RefusesWhoIsNearerToOneTakenThanToTheNode) {
   const std::vector<Candidate> candidates = {{1, 0}, {4, 1}, {9, 2}, {16, 3}};
   Slot taken[4];
   const auto scorer_of = [&](Slot slot) { return line.scorer(queries[slot]); };
-  ASSERT_EQ(select_neighbours(candidates, 4, scorer_of, taken), 2U);
+  ASSERT_EQ(select_neighbours(candidates, 4, 1, scorer_of, taken), 2U);
   EXPECT_EQ(taken[0], 0U);
   EXPECT_EQ(taken[1], 3U);
-  EXPECT_EQ(select_neighbours(candidates, 1, scorer_of, taken), 1U);
+  EXPECT_EQ(select_neighbours(candidates, 1, 1, scorer_of, taken), 1U);
+}
+
+TEST(SelectNeighbours, TakesWhoIsHardlyNearerToOneTakenWhenAlphaAllowsIt) {
+  // From 160 it is 25,600 to the node, 22,500 to 10.
+  LineGraph line(2);
+  line.points = {10, 160};
+  const std::vector<Candidate> candidates = {{100, 0}, {25600, 1}};
+  Slot taken[2];
+  const auto scorer_of = [&](Slot slot) { return line.scorer(line.points[slot]); };
+  EXPECT_EQ(select_neighbours(candidates, 2, 1, scorer_of, taken), 1U);
+  EXPECT_EQ(select_neighbours(candidates, 2, 1.1F, scorer_of, taken), 1U);
+  EXPECT_EQ(select_neighbours(candidates, 2, 1.15F, scorer_of, taken), 2U);
+}
+
+TEST(SelectNeighbours, AlphaIsOneWhereDistancesAreNoSquares) {
+  EXPECT_GT(alpha_of(Metric::l2), 1);
+  EXPECT_GT(alpha_of(Metric::cosine), 1);
+  EXPECT_EQ(alpha_of(Metric::ip), 1);
+  EXPECT_EQ(alpha_of(Metric::custom), 1);
 }
 
 }  // namespace

@@ -251,11 +251,17 @@ class Engine {
     Slot slot = kNoSlot;
     std::uint32_t levels = 0;  // lists planned: 0 .. levels - 1
     std::uint32_t counts[kMaxLevel + 1] = {};
-    Buffer<Slot> neighbours;     // M a level
+    std::size_t most = 0;        // own_degree(0)
+    Buffer<Slot> neighbours;     // so many a level
     Buffer<Proposal> proposals;  // one a neighbour on layer 0
     Buffer<Slot> proposed;       // for each of them its list before and after, 2 M each
     bool is_sample = false;      // the model learns from its walk:
     RecallModel::Sample sample;
+
+    Slot* list(std::uint32_t level) noexcept { return neighbours.data() + level * most; }
+    const Slot* list(std::uint32_t level) const noexcept {
+      return neighbours.data() + level * most;
+    }
   };
 
   // The scratch of whoever chooses a list anew.
@@ -387,6 +393,14 @@ class Engine {
   void propose(std::span<const Slot> together, Plan& plan, ListScratch& lists) const noexcept;
   void forget_erased(Plan& plan) const noexcept;
   void connect(const Plan& plan, ListScratch& lists) noexcept;
+  // Links that a node chooses itself; the others' links back come on top.
+  std::size_t own_degree(std::uint32_t level) const noexcept {
+    return level == 0 ? options_.M + options_.M / 2 : options_.M;
+  }
+  // Links that stay of a full list, so that it is not full again at once.
+  std::size_t kept_degree(std::uint32_t level) const noexcept {
+    return level == 0 ? 2 * options_.M - options_.M * 3 / 8 : options_.M;
+  }
   std::size_t choose(Slot from, std::uint32_t level, std::size_t count,
                      ListScratch& lists) const noexcept;
   void add_reverse_link(Slot from, std::uint32_t level, const Plan& plan,

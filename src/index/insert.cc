@@ -91,9 +91,10 @@ Status Engine::reserve_plans(LinkScratch& scratch, std::size_t count) const try 
   Status status;
   for (std::size_t i = 0; i < count && status.ok(); ++i) {
     Plan& plan = scratch.plans[i];
-    status = plan.neighbours.reserve((kMaxLevel + 1) * M);
-    if (status.ok()) status = plan.proposals.reserve(M);
-    if (status.ok()) status = plan.proposed.reserve(2 * (2 * M) * M);
+    plan.most = own_degree(0);
+    status = plan.neighbours.reserve((kMaxLevel + 1) * plan.most);
+    if (status.ok()) status = plan.proposals.reserve(plan.most);
+    if (status.ok()) status = plan.proposed.reserve(2 * (2 * M) * plan.most);
   }
   return status;
 } catch (const std::bad_alloc&) {
@@ -251,9 +252,9 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
     const std::span<const Candidate> candidates(
         scratch.candidates.data(), std::min<std::size_t>(count, options_.ef_construction));
     plan.counts[l] = static_cast<std::uint32_t>(select_neighbours(
-        candidates, options_.M,
+        candidates, own_degree(l), alpha_of(options_.metric),
         [&](Slot other) { return edge_scorer(storage, other, scratch.lists.code.data()); },
-        plan.neighbours.data() + std::size_t{l} * options_.M));
+        plan.list(l)));
   }
   // Everyone near has been erased and still leads the way: the entry never is.
   if (plan.counts[0] == 0 && has_entry && static_cast<Slot>(entry) != slot) {
@@ -289,7 +290,7 @@ RecallModel::Sample Engine::judge_walk(const Storage& storage, Slot slot,
 // A plan lets go of who has been erased since it was made.
 void Engine::forget_erased(Plan& plan) const noexcept {
   for (std::uint32_t l = 0; l < plan.levels; ++l) {
-    Slot* const list = plan.neighbours.data() + std::size_t{l} * options_.M;
+    Slot* const list = plan.list(l);
     Slot* const end =
         std::remove_if(list, list + plan.counts[l], [&](Slot slot) { return is_erased(slot); });
     plan.counts[l] = static_cast<std::uint32_t>(end - list);
@@ -332,7 +333,8 @@ std::size_t Engine::choose(Slot from, std::uint32_t level, std::size_t count,
   }
   std::sort(lists.candidates.data(), lists.candidates.data() + kept);
   return select_neighbours(
-      std::span<const Candidate>(lists.candidates.data(), kept), storage.links().degree(level),
+      std::span<const Candidate>(lists.candidates.data(), kept), kept_degree(level),
+      alpha_of(options_.metric),
       [&](Slot other) { return edge_scorer(storage, other, lists.code.data()); },
       lists.taken.data());
 }
@@ -348,10 +350,8 @@ void Engine::connect(const Plan& plan, ListScratch& lists) noexcept {
   flag(plan.slot, kLinked);
 
   const auto own = [&](std::uint32_t l) {
-    return l < plan.levels
-               ? std::span<const Slot>(plan.neighbours.data() + std::size_t{l} * options_.M,
-                                       plan.counts[l])
-               : std::span<const Slot>();
+    return l < plan.levels ? std::span<const Slot>(plan.list(l), plan.counts[l])
+                           : std::span<const Slot>();
   };
   for (std::uint32_t l = 0; l <= level; ++l) {
     links.write(plan.slot, l, own(l));
