@@ -61,12 +61,13 @@ std::vector<Space> all_spaces() {
       if (!lawful(metric, scalar)) continue;
       for (const Form& form : all_forms()) {
         if (form.door == Door::collection && (form.codes == Codes::exact || !form.graph)) continue;
+        if (form.codes == Codes::automatic) continue;  // which are one of the others
         // Short codes measure by products and differences: the other metrics have exact ones alone.
         const bool own_codes = metric == Metric::haversine || metric == Metric::custom;
         spaces.push_back({metric, scalar, form});
         if (own_codes) spaces.back().form.codes = Codes::exact;
-        const bool twice = form.codes == Codes::rot4 || form.codes == Codes::automatic ||
-                           (form.codes == Codes::sq8 && form.door == Door::index);
+        const bool twice =
+            form.codes == Codes::rot4 || (form.codes == Codes::sq8 && form.door == Door::index);
         if (own_codes && twice) spaces.pop_back();
       }
     }
