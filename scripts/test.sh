@@ -109,7 +109,8 @@ if [ -z "$quick" ]; then
     {persistence,snapshot,tenants}_test)
   alone='SurveyTest.*:RemainsTest.*:VerifyTest.*:Heap*:Here/*:RowScanTest.*:KeyBook*'
   alone+=':*IndexTest.F*:*IndexTest.Survives*:Image.L*:Image.N*:Image.E*:Image.*Damaged*'
-  alone+=':*Explain*:DiskVectors.A*'
+  alone+=':*Explain*:DiskVectors.A*:*IndexTest*/exact:*IndexTest*/sq8'
+  alone+=':AutomaticCodes.A*:AutomaticCodes.O*:AutomaticCodes.St*:CodeChoice*'
   use_sanitizer tsan
   build_preset tsan "${threads[@]}"
   GTEST_FILTER="-$alone" count_tests tsan -R "^($(IFS='|' && echo "${threads[*]}"))\$"
