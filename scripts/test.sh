@@ -100,7 +100,8 @@ if [ -z "$quick" ]; then
   build_preset asan-ubsan "${memory[@]}" skerry_cli
   # Left out: what takes long and is the same code in another form.
   twice='*ExplainTest*/exact:*ExplainTest*/sq8:Explain.*:DiskVectors.AnO*'
-  twice+=':*MetricsContract*_collection_*:*OfAStoppedBatch*/collection_*:*OfAStoppedBatch*_auto_*'
+  twice+=':*MetricsContract*_collection_*:*OfAStoppedBatch*/collection_*'
+  twice+=':*Contract*_auto_*:*Contract*_sq8_flat:*Contract*_rot4_flat'
   GTEST_FILTER="-$twice" count_tests asan-ubsan -R "^($(IFS='|' && echo "${memory[*]}"))\$"
 
   # Where threads meet. What one thread does alone is half of the time and none of what
@@ -110,6 +111,7 @@ if [ -z "$quick" ]; then
   alone='SurveyTest.*:RemainsTest.*:VerifyTest.*:Heap*:Here/*:RowScanTest.*:KeyBook*'
   alone+=':*IndexTest.F*:*IndexTest.Survives*:Image.L*:Image.N*:Image.E*:Image.*Damaged*'
   alone+=':*Explain*:DiskVectors.A*:*IndexTest*/exact:*IndexTest*/sq8'
+  alone+=':*Contract*_auto_*:*Contract*_exact_*:*Contract*_sq8_*'
   alone+=':AutomaticCodes.A*:AutomaticCodes.O*:AutomaticCodes.St*:CodeChoice*'
   use_sanitizer tsan
   build_preset tsan "${threads[@]}"
