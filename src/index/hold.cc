@@ -151,12 +151,14 @@ void Engine::look_after(Slot slot) noexcept {
   Slot near[kNear];
   const std::size_t count = rescue_beam_.pool.size();
   for (std::size_t i = 0; i < count; ++i) near[i] = rescue_beam_.pool.slot(i);
-  const auto count_links = [&](std::size_t most) {
-    const auto links_here = [&](Slot other) { return links_to(other, slot); };
-    return static_cast<std::size_t>(std::count_if(near, near + std::min(count, most), links_here));
+  const auto count_links = [&](const Slot* from, const Slot* to) {
+    return static_cast<std::size_t>(
+        std::count_if(from, to, [&](Slot other) { return links_to(other, slot); }));
   };
-  std::size_t links = count_links(kNear);
-  if (links >= kNearLinks && count_links(kNearest) == 0) links = kNearLinks - 1;
+  const Slot* const farther = near + std::min(count, kNearest);
+  const std::size_t nearest = count_links(near, farther);
+  std::size_t links = nearest + count_links(farther, near + count);
+  if (nearest == 0) links = std::min(links, kNearLinks - 1);
   for (std::size_t i = 0; i < count && links < kNearLinks; ++i) {
     if (near[i] == slot || leads_nowhere(near[i]) || links_to(near[i], slot)) continue;
     // Who has to go there is not one of the few himself then.

@@ -236,6 +236,36 @@ TEST_P(IndexTest, ThreadsBuildAGraphAsGoodAsOne) {
   }
 }
 
+// The 236th of 600 such builds: a vector in the shadow of the midst of its crowd has links from
+// other crowds enough, and none from its own once the midst has nearer ones (hold.cc).
+TEST(IndexOfCrowds, WhoIsLeftByItsNearestIsFoundByItsOwnVector) {
+  constexpr std::uint32_t kDimension = 64;
+  constexpr std::size_t kCrowds = 20;
+  constexpr Key kCount = 600;
+  std::mt19937_64 random(236);
+  std::normal_distribution<float> normal;
+  std::vector<float> centres(kCrowds * kDimension);
+  for (float& number : centres) number = 3 * normal(random);
+  auto index =
+      Index::create({.dimension = kDimension, .M = 8, .ef_construction = 88, .flat_below = 0});
+  ASSERT_TRUE(index.ok());
+  std::vector<std::vector<float>> rows;
+  for (Key key = 0; key < kCount; ++key) {
+    std::vector<float>& row = rows.emplace_back(kDimension);
+    const std::size_t crowd = random() % kCrowds;
+    for (std::size_t i = 0; i < kDimension; ++i) {
+      row[i] = centres[crowd * kDimension + i] + normal(random) / 3;
+    }
+    ASSERT_TRUE(index->insert(key, row).ok());
+  }
+  std::vector<Hit> hits(64);
+  for (Key key = 0; key < kCount; ++key) {
+    const auto found = index->search(rows[key], hits, {.ef = 64});
+    ASSERT_TRUE(found.ok());
+    EXPECT_EQ(hits[0].key, key);
+  }
+}
+
 TEST_P(IndexTest, FilterFillsKWheneverKMatch) {
   std::mt19937_64 random(23);
   auto index = Index::create(options(16));
