@@ -54,6 +54,17 @@ void add_format(CLI::App& command, std::string& format) {
           ""));
 }
 
+CLI::Option* add_codes(CLI::App& command, Codes& codes) {
+  return add_choice<Codes>(command, "--codes", codes,
+                           {{"exact", Codes::exact},
+                            {"sq8", Codes::sq8},
+                            {"rot4", Codes::rot4},
+                            {"auto", Codes::automatic}},
+                           "What searches walk over: exact, sq8, rot4, or auto to have it chosen "
+                           "(default: " +
+                               std::string(name_of(codes)) + ")");
+}
+
 void CreateOptions::add_to(CLI::App& command) {
   command_ = &command;
   IndexOptions& index = options.index;
@@ -76,14 +87,7 @@ void CreateOptions::add_to(CLI::App& command) {
                       {"b1", Scalar::b1}},
                      "How vectors are kept: f32, f16, bf16, i8, u8 or b1 (default: f32)")
       ->group(group);
-  add_choice<Codes>(command, "--codes", index.codes,
-                    {{"exact", Codes::exact},
-                     {"sq8", Codes::sq8},
-                     {"rot4", Codes::rot4},
-                     {"auto", Codes::automatic}},
-                    "What searches walk over: exact, sq8, rot4, or auto to have it chosen "
-                    "(default: exact)")
-      ->group(group);
+  add_codes(command, index.codes)->group(group);
   add_choice<Vectors>(command, "--vectors", index.vectors,
                       {{"memory", Vectors::memory}, {"disk", Vectors::disk}},
                       "Where exact vectors are, beside codes: memory or disk (default: memory)")

@@ -54,6 +54,9 @@ CLI::Option* add_choice(CLI::App& command, const std::string& name, Enum& value,
       ->transform(CLI::CheckedTransformer(words, CLI::ignore_case).description(""));
 }
 
+// --codes; what `codes` is stands as the default.
+CLI::Option* add_codes(CLI::App& command, Codes& codes);
+
 // --format, one of the formats' names.
 void add_format(CLI::App& command, std::string& format);
 

@@ -365,13 +365,7 @@ void add_demo(CLI::App& app) {
   command->add_option("--queries", self->queries_max, "Take only the first so many queries of each")
       ->check(CLI::PositiveNumber);
   command->add_option("--ef", self->ef, "Breadth of the searches (default: 64)");
-  add_choice<Codes>(*command, "--codes", self->codes,
-                    {{"exact", Codes::exact},
-                     {"sq8", Codes::sq8},
-                     {"rot4", Codes::rot4},
-                     {"auto", Codes::automatic}},
-                    "What searches walk over: exact, sq8, rot4, or auto to have it chosen "
-                    "(default: sq8)");
+  add_codes(*command, self->codes);
   command->callback([self] { self->run(); });
 }
 
