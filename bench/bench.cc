@@ -86,6 +86,10 @@ void add_index(CLI::App& app, Settings& settings, bool foreign) {
       ->capture_default_str();
   app.add_option("--ef-construction", settings.graph.ef_construction, "Breadth of an insert")
       ->capture_default_str();
+  app.add_option("--skerry-ef-construction", settings.choice.ef_constructions,
+                 "Skerry's, where it is to be another; 0: the same")
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--scalar", settings.choice.scalars,
                  "How Skerry keeps vectors: f32,f16,bf16,i8,u8")
       ->delimiter(',')

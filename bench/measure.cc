@@ -24,6 +24,10 @@ Line begin_line(const std::string& bench, const PeerKind& kind, const Dataset& s
   line["metric"] = name_of(set.metric);
   line["M"] = settings.graph.M;
   line["ef_construction"] = settings.graph.ef_construction;
+  if (kind.ef_construction != 0) {
+    line["ef_construction_of_others"] = settings.graph.ef_construction;
+    line["ef_construction"] = kind.ef_construction;
+  }
   line["commit"] = build_commit();
   line["target"] = target();
   if (!kind.note.empty()) line["note"] = kind.note;

@@ -38,8 +38,10 @@ Enum parse(const std::string& option, const std::string& text, std::initializer_
 }  // namespace
 
 std::string PeerKind::label() const {
-  return fmt::format("{} {}{}{}{}", impl, scalar, codes == "exact" ? "" : " ",
-                     codes == "exact" ? "" : codes, vectors.empty() ? "" : ", vectors on disk");
+  return fmt::format(
+      "{} {}{}{}{}{}", impl, scalar, codes == "exact" ? "" : " ", codes == "exact" ? "" : codes,
+      vectors.empty() ? "" : ", vectors on disk",
+      ef_construction == 0 ? "" : fmt::format(", ef_construction {}", ef_construction));
 }
 
 std::vector<PeerKind> choose_peers(const PeerChoice& choice) {
@@ -47,11 +49,14 @@ std::vector<PeerKind> choose_peers(const PeerChoice& choice) {
   for (const std::string& scalar : choice.scalars) {
     for (const std::string& codes : choice.codes) {
       for (const std::string& vectors : choice.vectors) {
-        chosen.push_back(skerry_kind(
-            parse("--scalar", scalar,
-                  {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
-            parse("--codes", codes, {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}),
-            parse("--vectors", vectors, {Vectors::memory, Vectors::disk}), choice));
+        for (const std::uint32_t ef_construction : choice.ef_constructions) {
+          chosen.push_back(skerry_kind(
+              parse("--scalar", scalar,
+                    {Scalar::f32, Scalar::f16, Scalar::bf16, Scalar::i8, Scalar::u8}),
+              parse("--codes", codes, {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}),
+              parse("--vectors", vectors, {Vectors::memory, Vectors::disk}), ef_construction,
+              choice));
+        }
       }
     }
   }

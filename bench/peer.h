@@ -129,17 +129,21 @@ struct PeerKind {
 
   std::string vectors = {};  // where exact vectors are: "disk", or "" for memory
 
+  // Instead of GraphOptions'; 0: that. For builds that are compared at equal recall.
+  std::uint32_t ef_construction = 0;
+
   // "usearch bf16", "skerry f32 sq8": a legend's entry.
   std::string label() const;
 };
 
-// Skerry with each of the storages, codes and places, then the foreign libraries by name
+// Skerry with each of the storages, codes, places and breadths, then the foreign libraries by name
 // ("hnswlib", "faiss", "usearch", or one mode of it: "usearch:bf16"), found or missing. Throws
 // std::runtime_error for an unknown name.
 struct PeerChoice {
   std::vector<std::string> scalars = {"f32"};
   std::vector<std::string> codes = {"exact"};
   std::vector<std::string> vectors = {"memory"};
+  std::vector<std::uint32_t> ef_constructions = {0};  // Skerry's; 0: everybody's
   std::vector<std::string> peers;
   std::uint32_t flat_below = 0;  // Skerry's option of that name
   std::string folder;            // for vectors on disk; "": the system's for temporary files
@@ -147,7 +151,8 @@ struct PeerChoice {
 std::vector<PeerKind> choose_peers(const PeerChoice& choice);
 
 // One file each, in peers/.
-PeerKind skerry_kind(Scalar scalar, Codes codes, Vectors vectors, const PeerChoice& choice);
+PeerKind skerry_kind(Scalar scalar, Codes codes, Vectors vectors, std::uint32_t ef_construction,
+                     const PeerChoice& choice);
 PeerKind collection_kind(const PeerKind& index, Durability durability, const std::string& folder);
 std::vector<PeerKind> hnswlib_kinds();
 std::vector<PeerKind> faiss_kinds();

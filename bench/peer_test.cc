@@ -174,6 +174,9 @@ TEST(Peers, NamesAreCheckedAndModesChosen) {
   EXPECT_EQ(choose_peers(choice).size(), 2u);
   EXPECT_EQ(choose_peers(choice)[0].label(), "skerry u8");
   EXPECT_EQ(choose_peers(choice)[1].label(), "skerry u8 sq8");
+  choice.ef_constructions = {0, 40};
+  EXPECT_EQ(choose_peers(choice).size(), 4u);
+  EXPECT_EQ(choose_peers(choice)[3].label(), "skerry u8 sq8, ef_construction 40");
   choice.peers = {"annoy"};
   EXPECT_THROW(choose_peers(choice), std::runtime_error);
   choice.peers = {};

@@ -54,6 +54,9 @@ std::string series_of(const Line& line) {
   if (text_of(line, "codes") != "exact") name += " " + text_of(line, "codes");
   if (const std::string way = text_of(line, "way"); !way.empty()) name += " " + way;
   if (text_of(line, "by") == "recall_target") name += " by recall";
+  if (line.contains("ef_construction_of_others")) {
+    name += ", ef_construction " + text_of(line, "ef_construction");
+  }
   return name;
 }
 

@@ -158,12 +158,14 @@ class SkerryPeer final : public Peer {
 
 }  // namespace
 
-PeerKind skerry_kind(Scalar scalar, Codes codes, Vectors vectors, const PeerChoice& choice) {
+PeerKind skerry_kind(Scalar scalar, Codes codes, Vectors vectors, std::uint32_t ef_construction,
+                     const PeerChoice& choice) {
   PeerKind kind;
   kind.impl = "skerry";
   kind.scalar = name_of(scalar);
   kind.codes = name_of(codes);
   if (vectors == Vectors::disk) kind.vectors = name_of(vectors);
+  kind.ef_construction = ef_construction;
   kind.may_update_beside_search = true;
   kind.index_options = [=, flat_below = choice.flat_below](const Dataset& set,
                                                            const GraphOptions& graph) {
@@ -174,7 +176,7 @@ PeerKind skerry_kind(Scalar scalar, Codes codes, Vectors vectors, const PeerChoi
     options.codes = codes;
     options.vectors = vectors;
     options.M = graph.M;
-    options.ef_construction = graph.ef_construction;
+    options.ef_construction = ef_construction != 0 ? ef_construction : graph.ef_construction;
     options.flat_below = flat_below;
     return options;
   };

@@ -273,6 +273,30 @@ TEST(SelectNeighbours, TakesWhoIsHardlyNearerToOneTakenWhenAlphaAllowsIt) {
   EXPECT_EQ(select_neighbours(candidates, 2, 1.15F, scorer_of, taken), 2U);
 }
 
+TEST(SelectNeighbours, ComparesWhoIsSettledWithNewcomersOnly) {
+  // One behind the other: the first refuses all others, were they not settled beside it.
+  LineGraph line(4);
+  line.points = {10, 20, 30, -40};
+  const std::vector<Candidate> candidates = {{100, 0}, {400, 1}, {900, 2}, {1600, 3}};
+  Slot taken[4];
+  std::size_t prepared = 0;
+  const auto scorer_of = [&](Slot slot) {
+    ++prepared;
+    return line.scorer(line.points[slot]);
+  };
+  const auto choose = [&](std::vector<bool> settled) {
+    prepared = 0;
+    const std::size_t count = select_neighbours(candidates, 4, 1, scorer_of, taken,
+                                                [&](std::size_t i) { return settled[i]; });
+    return std::vector<Slot>(taken, taken + count);
+  };
+  EXPECT_EQ(choose({true, true, true, true}), (std::vector<Slot>{0, 1, 2, 3}));
+  EXPECT_EQ(prepared, 0U) << "nobody is new";
+  EXPECT_EQ(choose({true, true, false, true}), (std::vector<Slot>{0, 1, 3})) << "2 is refused";
+  EXPECT_EQ(prepared, 1U);
+  EXPECT_EQ(choose({false, true, true, true}), (std::vector<Slot>{0, 3})) << "0 refuses them";
+}
+
 TEST(SelectNeighbours, AlphaIsOneWhereDistancesAreNoSquares) {
   EXPECT_GT(alpha_of(Metric::l2), 1);
   EXPECT_GT(alpha_of(Metric::cosine), 1);

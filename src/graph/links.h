@@ -81,6 +81,15 @@ class Links {
     return count;
   }
 
+  // Is `neighbour` in the list? For the list's writer, when nobody else can be: plain words, which
+  // the compiler compares some at a time. Behind the end of a list there is nobody.
+  bool contains(Slot slot, std::uint32_t level, Slot neighbour) const noexcept {
+    const Slot* list = list_of(slot, level);
+    unsigned found = 0;
+    for (std::uint32_t i = 0; i < degree(level); ++i) found |= list[i] == neighbour ? 1U : 0U;
+    return found != 0;
+  }
+
   // Replaces the list. One writer a list.
   void write(Slot slot, std::uint32_t level, std::span<const Slot> neighbours) const noexcept {
     Slot* list = list_of(slot, level);

@@ -9,12 +9,16 @@
 // each other than to the node, so they would fill the list and leave no way out of their crowd:
 // they get at most half of it.
 //
+// A list that is chosen again was chosen before, but for those at its end. Of those `settled`
+// nobody refuses another, so they are compared with the newcomers only, which is half the work.
+//
 // Papers: Malkov & Yashunin 2018, algorithm 4, without its two extensions; Subramanya et al. 2019
 // (DiskANN), algorithm 2, for alpha. docs/adr/0030 has what its values cost and bring.
 // Cost: at most candidates * taken distances, batched eight at a time so that a refusal comes
 // early.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -33,23 +37,29 @@ constexpr float alpha_of(Metric metric) noexcept {
 }
 
 // `candidates` ascending by distance to the node; scorer_of(slot) gives a Scorer with that node as
-// its query. Writes at most `limit` slots into `taken` and returns how many.
-template <class ScorerOf>
+// its query; settled(i): was candidate i chosen beside the others that are settled? Writes at most
+// `limit` slots, which is no more than the longest list, into `taken` and returns how many.
+template <class ScorerOf, class Settled>
 std::size_t select_neighbours(std::span<const Candidate> candidates, std::size_t limit, float alpha,
-                              ScorerOf scorer_of, Slot* taken) {
+                              ScorerOf scorer_of, Slot* taken, Settled settled) {
   constexpr std::size_t kBatch = 8;
   float distances[kBatch];
   std::size_t count = 0;
+  Slot fresh[2 * 256];  // of the taken, who is not settled
+  std::size_t fresh_count = 0;
   std::size_t copies = 0;
-  for (const Candidate& candidate : candidates) {
-    if (count == limit) break;
+  for (std::size_t at = 0; at < candidates.size() && count < limit; ++at) {
+    const Candidate& candidate = candidates[at];
+    const bool is_settled = settled(at);
+    const std::span<const Slot> others = is_settled ? std::span<const Slot>(fresh, fresh_count)
+                                                    : std::span<const Slot>(taken, count);
     const bool is_copy = candidate.distance <= candidates.back().distance * 1e-5F;
     bool keep = !is_copy || copies < limit / 2;
-    if (keep && count != 0) {
+    if (keep && !others.empty()) {
       const Scorer scorer = scorer_of(candidate.slot);
-      for (std::size_t from = 0; keep && from < count; from += kBatch) {
-        const std::size_t batch = count - from < kBatch ? count - from : kBatch;
-        scorer(taken + from, batch, distances);
+      for (std::size_t from = 0; keep && from < others.size(); from += kBatch) {
+        const std::size_t batch = std::min(others.size() - from, kBatch);
+        scorer(others.data() + from, batch, distances);
         for (std::size_t i = 0; i < batch; ++i) {
           if (alpha * distances[i] < candidate.distance) keep = false;
         }
@@ -57,9 +67,18 @@ std::size_t select_neighbours(std::span<const Candidate> candidates, std::size_t
     }
     if (!keep) continue;
     taken[count++] = candidate.slot;
+    if (!is_settled) fresh[fresh_count++] = candidate.slot;
     copies += is_copy ? 1 : 0;
   }
   return count;
+}
+
+// Candidates that were not chosen before.
+template <class ScorerOf>
+std::size_t select_neighbours(std::span<const Candidate> candidates, std::size_t limit, float alpha,
+                              ScorerOf scorer_of, Slot* taken) {
+  return select_neighbours(candidates, limit, alpha, scorer_of, taken,
+                           [](std::size_t) { return false; });
 }
 
 }  // namespace skerry

@@ -14,6 +14,8 @@
 namespace skerry {
 namespace {
 
+constexpr std::size_t kWorthEncoding = 64;  // vectors: some 300 us of 384 dimensions
+
 thread_local std::uint32_t t_filter_depth = 0;
 
 // From a row that may not be read, everything is infinitely far away.
@@ -287,10 +289,10 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   const bool links =
       linking_ || live_.load(std::memory_order_relaxed) + wanted > options_.flat_below;
   Status status;
-  if (links && !chosen_ && coming != nullptr) status = settle_codes(*coming, slots);
+  if (links && !chosen_ && coming != nullptr) status = settle_codes(*coming, slots, scratch);
   Storage* storage = storage_.load(std::memory_order_relaxed);
   if (status.ok()) status = scratch.fresh.reserve(wanted);
-  if (status.ok() && storage->shape.codes) status = encoding_.reserve(code_scratch(*storage));
+  if (status.ok()) status = scratch.code.reserve(code_scratch(*storage));
   if (links) {
     const bool whole = graph_.load(std::memory_order_relaxed) && !has_backlog_locked();
     const bool one_by_one = whole && linking == Linking::now;
@@ -306,7 +308,7 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
   if (status.ok() && links) status = reserve_list_scratch(repair_);
   if (!status.ok()) return status;
   if (target > storage->capacity) {
-    status = replace_storage(storage->shape.codes, slots);
+    status = replace_storage(storage->shape.codes, slots, scratch);
     if (!status.ok()) return status;
     storage = storage_.load(std::memory_order_relaxed);
   }
@@ -322,15 +324,15 @@ Status Engine::reserve_locked(std::size_t upserts, Linking linking, LinkScratch&
 // Alone. There will be a graph, so what it is walked by is settled now. A reader has the codes of
 // the storage that he reads (StorageShape): one who holds the storage without codes scans it, for
 // it never gets an entry point.
-Status Engine::settle_codes(const MatrixView& coming, std::uint64_t slots) {
+Status Engine::settle_codes(const MatrixView& coming, std::uint64_t slots, LinkScratch& scratch) {
   const Result<Codes> choice = choose(coming);
   if (!choice.ok()) return choice.status();
   if (const std::optional<ShortCodes> codes = ShortCodes::of(options_, *choice)) {
     SKERRY_ASSERT(writable().entry.load(std::memory_order_relaxed) == Storage::kNoEntry);
     const std::lock_guard linking_stops(link_mutex_);
     const std::uint64_t room = std::max<std::uint64_t>(slots, writable().capacity);
-    Status status = encoding_.reserve(codes->scratch_bytes());
-    if (status.ok()) status = replace_storage(codes, room);
+    Status status = scratch.code.reserve(codes->scratch_bytes());
+    if (status.ok()) status = replace_storage(codes, room, scratch);
     if (!status.ok()) return status;
   }
   chosen_ = *choice;
@@ -339,7 +341,8 @@ Status Engine::settle_codes(const MatrixView& coming, std::uint64_t slots) {
 
 // Alone, with the link lock. By one with room for `slots` and with these codes, which are those of
 // before or, when there were none, are made for all that is there.
-Status Engine::replace_storage(const std::optional<ShortCodes>& codes, std::uint64_t slots) {
+Status Engine::replace_storage(const std::optional<ShortCodes>& codes, std::uint64_t slots,
+                               LinkScratch& scratch) {
   SKERRY_ASSERT(active_ == 0);
   Storage* const storage = storage_.load(std::memory_order_relaxed);
   try {
@@ -354,7 +357,7 @@ Status Engine::replace_storage(const std::optional<ShortCodes>& codes, std::uint
   if (codes && !storage->shape.codes) {
     const Slot used = fresh.used.load(std::memory_order_relaxed);
     for (Slot slot = 0; slot < used; ++slot) {
-      codes->encode(exact_.vector(fresh.vector(slot)), fresh.code(slot), encoding_.data());
+      codes->encode(exact_.vector(fresh.vector(slot)), fresh.code(slot), scratch.code.data());
     }
   }
   schedule_point("storage: exchange");
@@ -388,7 +391,7 @@ Result<std::uint64_t> Engine::publish_locked(std::span<const Publication> steps,
     if (step.changes.removal) {
       removed += end_slots(step.changes.keys, step.sequence, departed);
     } else {
-      make_slots(step.changes, step.sequence, linking, departed,
+      make_slots(step.changes, step.sequence, linking, threads, scratch, departed,
                  std::span(scratch.fresh.data() + made, step.changes.keys.size()));
       made += step.changes.keys.size();
     }
@@ -439,30 +442,36 @@ bool Engine::is_unseen(Slot slot) const noexcept {
 
 // Into `fresh` go the slots, which are not linked.
 void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking linking,
-                        SlotList& departed, std::span<Slot> fresh) noexcept {
+                        std::uint32_t threads, LinkScratch& scratch, SlotList& departed,
+                        std::span<Slot> fresh) noexcept {
   const std::size_t count = changes.keys.size();
   SKERRY_ASSERT(!changes.removal && count <= reserved_);
   if (is_broken_by(Fault::shown_before_written)) visible_.store(sequence);
   Storage& storage = writable();
   const std::optional<ShortCodes>& codes = storage.shape.codes;
   const std::unique_lock keeping = lock_for_snapshot();
-  std::uint64_t added = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const Slot slot = take_slot(linking);
-    SlotState& state = storage.states[slot];
-    const VectorView vector = changes.vectors.row(i);
+  for (Slot& slot : fresh) {
+    slot = take_slot(linking);
     // A block is looked at before a byte of it changes. What is damaged and cannot be mended now
     // will be, by rows of the store, this one's among them.
     storage.checked_vectors.admit(&slot, 1);
     storage.checked_codes.admit(&slot, 1);
     // The slot is nobody's: whoever could have seen it has left, and nobody can see it yet.
-    SKERRY_DEBUG_ASSERT(state.born.load(std::memory_order_relaxed) == 0 &&
+    SKERRY_DEBUG_ASSERT(storage.states[slot].born.load(std::memory_order_relaxed) == 0 &&
                         storage.flags[slot] == 0);
     schedule_point("slot: row");
     storage.leave_image(slot);
-    exact_.encode(vector, storage.vector(slot));
-    if (codes) codes->encode(vector, storage.code(slot), encoding_.data());
-
+  }
+  share_out(count, count < kWorthEncoding ? 1 : threads, scratch,
+            [&](std::size_t i, LinkScratch& mine) {
+              const VectorView vector = changes.vectors.row(i);
+              exact_.encode(vector, storage.vector(fresh[i]));
+              if (codes) codes->encode(vector, storage.code(fresh[i]), mine.code.data());
+            });
+  std::uint64_t added = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Slot slot = fresh[i];
+    SlotState& state = storage.states[slot];
     const Key key = changes.keys[i];
     const Slot old = newest(key);
     Slot before = kNoSlot;
@@ -487,7 +496,6 @@ void Engine::make_slots(const Changes& changes, std::uint64_t sequence, Linking 
     schedule_point("slot: is born");
     state.born.store(sequence, std::memory_order_release);
     directory_.put(key, slot, storage.states.data());
-    fresh[i] = slot;
   }
   reserved_ -= count;
   schedule_point("live: more");

@@ -238,42 +238,53 @@ class Engine {
     std::uint64_t count = 0;
   };
 
-  // What a neighbour's full list on layer 0 would be with the new node in it. It holds for as long
-  // as the list is what it was.
-  struct Proposal {
-    Slot of = kNoSlot;
-    std::uint32_t before = 0;  // its length then; 0: there is no proposal
-    std::uint32_t after = 0;
-  };
-
   // What linking a node will do, found without the lock: neighbours by level.
   struct Plan {
     Slot slot = kNoSlot;
     std::uint32_t levels = 0;  // lists planned: 0 .. levels - 1
     std::uint32_t counts[kMaxLevel + 1] = {};
-    std::size_t most = 0;        // own_degree(0)
-    Buffer<Slot> neighbours;     // so many a level
-    Buffer<Proposal> proposals;  // one a neighbour on layer 0
-    Buffer<Slot> proposed;       // for each of them its list before and after, 2 M each
-    bool is_sample = false;      // the model learns from its walk:
+    std::size_t most = 0;     // own_degree(0)
+    Buffer<Slot> neighbours;  // so many a level
+    bool is_late = false;     // made under the lock: nobody has proposed its links back
+    bool is_sample = false;   // the model learns from its walk:
     RecallModel::Sample sample;
 
-    Slot* list(std::uint32_t level) noexcept { return neighbours.data() + level * most; }
-    const Slot* list(std::uint32_t level) const noexcept {
-      return neighbours.data() + level * most;
+    Slot* room(std::uint32_t level) noexcept { return neighbours.data() + level * most; }
+    std::span<const Slot> list(std::uint32_t level) const noexcept {
+      if (level >= levels) return {};
+      return {neighbours.data() + level * most, counts[level]};
     }
+  };
+
+  // A planned node that wants to be in a list on layer 0.
+  struct Arrival {
+    Slot at;
+    std::uint32_t number;  // of its plan
+    friend auto operator<=>(const Arrival&, const Arrival&) = default;
+  };
+
+  // A list that planned nodes want to be in. When they do not all have a place there, also what it
+  // would be with them: that holds for as long as it is what it was.
+  struct Proposal {
+    Slot at;
+    bool is_new;  // planned as well: there is no list yet
+    std::uint32_t arrivals_begin;
+    std::uint32_t arrivals_end;
+    std::uint32_t before;  // its length then; 0: nothing is proposed
+    std::uint32_t after;
   };
 
   // The scratch of whoever chooses a list anew.
   struct ListScratch {
     Buffer<std::byte> code;  // of a neighbour
     Buffer<Candidate> candidates;
-    Buffer<Slot> list;  // one list and one more
+    Buffer<std::uint8_t> settled;
+    Buffer<Slot> list;  // one list, and who wants to be in it
     Buffer<Slot> taken;
     Buffer<float> distances;
   };
 
-  // Nodes that are planned beside each other and then connected one after the other.
+  // Nodes that are planned beside each other, and then connected.
   static constexpr std::size_t kTogether = 64;
 
   // The scratch of a thread that links.
@@ -285,8 +296,22 @@ class Engine {
     Buffer<Candidate> candidates;
     float distances[kTogether];
     ListScratch lists;
-    std::vector<Plan> plans;  // of the thread whose write it is: as many as are planned together
-    Buffer<Slot> fresh;       // slots of the write that is under way
+    // Of the thread whose write it is:
+    Buffer<Slot> fresh;          // slots of the write that is under way
+    std::vector<Plan> plans;     // as many as are planned together
+    Buffer<Arrival> arrivals;    // by list
+    Buffer<Proposal> proposals;  // one a list
+    Buffer<Slot> proposed;       // for each of them the list before and after, `degree` each
+    std::size_t degree = 0;      // 2 M
+
+    Slot* room_before(std::size_t number) noexcept { return proposed.data() + 2 * degree * number; }
+    Slot* room_after(std::size_t number) noexcept { return room_before(number) + degree; }
+    std::span<const Slot> list_before(std::size_t number) const noexcept {
+      return {proposed.data() + 2 * degree * number, proposals[number].before};
+    }
+    std::span<const Slot> list_after(std::size_t number) const noexcept {
+      return {proposed.data() + (2 * number + 1) * degree, proposals[number].after};
+    }
   };
 
   // A write of insert(), upsert() or remove(), from its first slot to its last; on its thread's
@@ -330,15 +355,17 @@ class Engine {
   Status read_row(Key key, Read read) const noexcept;
   Status reserve_locked(std::size_t upserts, Linking linking, LinkScratch& scratch,
                         const MatrixView* coming);
-  Status settle_codes(const MatrixView& coming, std::uint64_t slots);
-  Status replace_storage(const std::optional<ShortCodes>& codes, std::uint64_t slots);
+  Status settle_codes(const MatrixView& coming, std::uint64_t slots, LinkScratch& scratch);
+  Status replace_storage(const std::optional<ShortCodes>& codes, std::uint64_t slots,
+                         LinkScratch& scratch);
   Result<std::uint64_t> publish_locked(std::span<const Publication> steps, std::uint32_t threads,
                                        Linking linking, LinkScratch& scratch,
                                        Watch& watch) noexcept;
   std::uint64_t slots_for(std::size_t upserts, Linking linking) const noexcept;
   bool is_unseen(Slot slot) const noexcept;
   void make_slots(const Changes& upserts, std::uint64_t sequence, Linking linking,
-                  SlotList& departed, std::span<Slot> fresh) noexcept;
+                  std::uint32_t threads, LinkScratch& scratch, SlotList& departed,
+                  std::span<Slot> fresh) noexcept;
   std::uint64_t end_slots(std::span<const Key> removals, std::uint64_t sequence,
                           SlotList& departed) noexcept;
   void show(std::uint64_t sequence, const SlotList& departed) noexcept;
@@ -386,25 +413,33 @@ class Engine {
                   Watch& watch) noexcept;
   void link_together(std::span<const Slot> slots, std::uint32_t threads,
                      LinkScratch& scratch) noexcept;
+  void share_out(std::size_t count, std::uint32_t threads, LinkScratch& scratch,
+                 FunctionRef<void(std::size_t, LinkScratch&)> task) const noexcept;
   void plan_links(std::span<const Slot> together, std::size_t number, LinkScratch& scratch,
                   Plan& plan) const noexcept;
   RecallModel::Sample judge_walk(const Storage& storage, Slot slot,
                                  LinkScratch& scratch) const noexcept;
-  void propose(std::span<const Slot> together, Plan& plan, ListScratch& lists) const noexcept;
-  void forget_erased(Plan& plan) const noexcept;
-  void connect(const Plan& plan, ListScratch& lists) noexcept;
+  std::size_t gather_arrivals(std::span<const Slot> together, LinkScratch& scratch) const noexcept;
+  void propose(LinkScratch& plans, std::size_t number, ListScratch& lists) const noexcept;
   // Links that a node chooses itself; the others' links back come on top.
   std::size_t own_degree(std::uint32_t level) const noexcept {
     return level == 0 ? options_.M + options_.M / 2 : options_.M;
   }
   // Links that stay of a full list, so that it is not full again at once.
   std::size_t kept_degree(std::uint32_t level) const noexcept {
-    return level == 0 ? 2 * options_.M - options_.M * 3 / 8 : options_.M;
+    return level == 0 ? 2 * options_.M - options_.M * 3 / 8 : options_.M - options_.M / 4;
   }
   std::size_t choose(Slot from, std::uint32_t level, std::size_t count,
                      ListScratch& lists) const noexcept;
-  void add_reverse_link(Slot from, std::uint32_t level, const Plan& plan,
-                        ListScratch& lists) noexcept;
+
+  // connect.cc
+  void connect_together(std::span<const Slot> slots, std::size_t proposals,
+                        LinkScratch& scratch) noexcept;
+  void forget_erased(Plan& plan) const noexcept;
+  void write_own_lists(const Plan& plan) noexcept;
+  void link_back(const LinkScratch& plans, std::size_t number, ListScratch& lists) noexcept;
+  void add_reverse_link(Slot from, std::uint32_t level, Slot to, ListScratch& lists) noexcept;
+  void finish_connecting(const Plan& plan, ListScratch& lists) noexcept;
   void rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept;
   bool has_left(Slot slot) const noexcept;
   bool is_looked_for(Slot slot) const noexcept;
@@ -420,7 +455,7 @@ class Engine {
   bool is_held(Slot slot, Slot except) const noexcept;
   bool links_to(Slot from, Slot to) const noexcept;
   bool leads_nowhere(Slot slot) const noexcept;
-  void hold(Slot slot) noexcept;
+  void hold(Slot slot, Slot holder = kNoSlot) noexcept;
   void release_held(Slot slot) noexcept;
   void rescue(Slot slot) noexcept;
   Slot shelter(Slot slot) noexcept;
@@ -527,11 +562,10 @@ class Engine {
   Write* first_ = nullptr;                // in line to be shown
   Write* last_ = nullptr;
   mutable Condition changed_;  // something of this
-  ScratchPool<LinkScratch> link_scratches_;
+  mutable ScratchPool<LinkScratch> link_scratches_;
   Mutex save_mutex_;                   // one image at a time; taken before the writer lock
   ImageSnapshot* snapshot_ = nullptr;  // of the image whose slots are being written
   bool keeps_rows_ = false;            // an image is being written: freed slots are not used again
-  Buffer<std::byte> encoding_;         // scratch of the codes
   std::optional<Codes> chosen_;        // what is walked over; none: it is still to be chosen
   std::uint64_t reserved_ = 0;         // upserts that were reserved and not published yet
   SlotList free_slots_;

@@ -75,19 +75,18 @@ bool Engine::is_held(Slot slot, Slot except) const noexcept {
 }
 
 bool Engine::links_to(Slot from, Slot to) const noexcept {
-  Slot list[2 * 256];
-  const std::size_t count = writable().links().read(from, 0, list);
-  return std::find(list, list + count, to) != list + count;
+  return writable().links().contains(from, 0, to);
 }
 
-void Engine::hold(Slot slot) noexcept {
+// `holder` held it until now and may go on, if there is a place for it after all.
+void Engine::hold(Slot slot, Slot holder) noexcept {
   const Storage& storage = writable();
   if (!is_looked_for(slot) ||
       static_cast<Slot>(storage.entry.load(std::memory_order_relaxed)) == slot ||
       is_held(slot, kNoSlot)) {
     return;
   }
-  rescue(slot);
+  if (holder == kNoSlot || !hold_by(holder, slot, kSpared)) rescue(slot);
 }
 
 // Gives a live node that nobody holds a place in the list of an elder. When every place is needed,

@@ -1,28 +1,22 @@
-// insert.cc - how a node gets its links.
+// insert.cc - where does a node want its links?
 //
-// Three parts, of which only the last takes a lock:
+// Nodes of one write are linked 64 together, in three parts:
 //
-//   plan      walks the graph as any reader does and decides the node's own neighbours on each of
-//             its levels
-//   propose   a neighbour whose list is full will have to choose again among all of them: what it
-//             would choose
-//   connect   holds the link lock: writes the node's own lists first, then the reverse links from
-//             layer 0 upwards, so that whoever reaches the node on any level finds all its lists
-//             written; last it may become the entry point. A proposal is taken when the list is
-//             still what it was, and made again otherwise.
+//   plan      walks the graph as any reader does and decides a node's own neighbours on each of its
+//             levels; what the walk cannot find of the 64, each other, they compare one by one
+//   propose   a list that is full when they come has to be chosen again with all of them that want
+//             to be in it
+//   connect   under the link lock (connect.cc)
 //
-// So as many threads as there are plan at once, and what is done under the lock is small. Some lose
-// their place in a list: hold.cc sees to it that nobody is lost to the walk.
-//
-// Nodes of one write are linked 64 together: all of them are planned on the graph as it is, by as
-// many threads as there are, and then connected in their order. What a walk cannot find of them,
-// each other, they compare one by one. So one write makes the same graph with any number of
-// threads. (docs/adr/0022)
+// The first two are shared out among as many threads as there are, and see the graph as it is: so
+// one write makes the same graph with any number of threads, and what is done under the lock is
+// small. (docs/adr/0022)
 //
 // Papers: Malkov & Yashunin 2018, algorithm 1; Manohar et al. 2024, arXiv 2305.04359 (batches that
-// are planned together).
+// are planned together, and links back that are chosen once for all that come).
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <mutex>
 
 #include "base/assert.h"
@@ -49,10 +43,12 @@ void measure(const Scorer& scorer, std::span<Candidate> candidates) noexcept {
   }
 }
 
+constexpr std::size_t kWorthSharing = 4;  // nodes (docs/adr/0021)
+
 // Of the nodes that are linked so many are looked for widely: the more, the faster an index grows
 // by a part of itself.
 constexpr std::uint32_t sample_every(std::uint32_t nodes) noexcept {
-  return std::clamp(nodes / 1024, 8U, 64U);
+  return std::clamp(nodes / 1024, 8U, 512U);
 }
 
 std::uint32_t sample_breadth(const IndexOptions& options) noexcept {
@@ -62,12 +58,13 @@ std::uint32_t sample_breadth(const IndexOptions& options) noexcept {
 }  // namespace
 
 Status Engine::reserve_list_scratch(ListScratch& scratch) const {
-  const std::uint32_t degree0 = 2 * options_.M;
+  const std::size_t most = 2 * options_.M + kTogether;  // a list, and who wants to be in it
   Status status = scratch.code.reserve(code_scratch(writable()));
-  if (status.ok()) status = scratch.candidates.reserve(std::size_t{2} * degree0);
-  if (status.ok()) status = scratch.list.reserve(degree0 + 1);
-  if (status.ok()) status = scratch.taken.reserve(degree0 + 1);
-  if (status.ok()) status = scratch.distances.reserve(degree0 + 1);
+  if (status.ok()) status = scratch.candidates.reserve(2 * most);
+  if (status.ok()) status = scratch.settled.reserve(most);
+  if (status.ok()) status = scratch.list.reserve(most);
+  if (status.ok()) status = scratch.taken.reserve(most);
+  if (status.ok()) status = scratch.distances.reserve(most);
   return status;
 }
 
@@ -87,15 +84,17 @@ Status Engine::reserve_link_scratch(LinkScratch& scratch, std::uint32_t slots) c
 Status Engine::reserve_plans(LinkScratch& scratch, std::size_t count) const try {
   count = std::min(count, kTogether);
   if (scratch.plans.size() < count) scratch.plans.resize(count);
-  const std::size_t M = options_.M;
+  const std::size_t most = own_degree(0);
   Status status;
   for (std::size_t i = 0; i < count && status.ok(); ++i) {
-    Plan& plan = scratch.plans[i];
-    plan.most = own_degree(0);
-    status = plan.neighbours.reserve((kMaxLevel + 1) * plan.most);
-    if (status.ok()) status = plan.proposals.reserve(plan.most);
-    if (status.ok()) status = plan.proposed.reserve(2 * (2 * M) * plan.most);
+    scratch.plans[i].most = most;
+    status = scratch.plans[i].neighbours.reserve((kMaxLevel + 1) * most);
   }
+  scratch.degree = 2 * std::size_t{options_.M};
+  const std::size_t links = count * most;
+  if (status.ok()) status = scratch.arrivals.reserve(links);
+  if (status.ok()) status = scratch.proposals.reserve(links);
+  if (status.ok()) status = scratch.proposed.reserve(2 * scratch.degree * links);
   return status;
 } catch (const std::bad_alloc&) {
   return Status(Code::out_of_memory, "no memory for the index");
@@ -124,7 +123,6 @@ void Engine::link_slots(std::span<const Slot> slots, std::uint32_t threads, Link
 
 void Engine::link_together(std::span<const Slot> slots, std::uint32_t threads,
                            LinkScratch& scratch) noexcept {
-  constexpr std::size_t kWorthSharing = 4;
   SKERRY_ASSERT(slots.size() <= scratch.plans.size());
   const EpochGuard guard;  // to the end: what was planned stays what it is
   // Settled here, as what a thread plans must not depend on how far the others are.
@@ -132,41 +130,34 @@ void Engine::link_together(std::span<const Slot> slots, std::uint32_t threads,
   for (std::size_t i = 0; i < slots.size(); ++i) {
     scratch.plans[i].is_sample = slots[i] * 0x9E3779B1U <= 0xFFFFFFFFU / every;
   }
+  if (slots.size() < kWorthSharing) threads = 1;
+  share_out(slots.size(), threads, scratch, [&](std::size_t i, LinkScratch& mine) {
+    plan_links(slots, i, mine, scratch.plans[i]);
+  });
+  const std::size_t proposals = gather_arrivals(slots, scratch);
+  share_out(proposals, threads, scratch,
+            [&](std::size_t i, LinkScratch& mine) { propose(scratch, i, mine.lists); });
+  connect_together(slots, proposals, scratch);
+}
+
+// Calls task(i, scratch) for each i below `count`, on as many threads.
+void Engine::share_out(std::size_t count, std::uint32_t threads, LinkScratch& scratch,
+                       FunctionRef<void(std::size_t, LinkScratch&)> task) const noexcept {
   std::atomic<std::size_t> next{0};
-  const auto plan = [&](LinkScratch& mine) {
-    for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < slots.size();) {
-      plan_links(slots, i, mine, scratch.plans[i]);
-      propose(slots, scratch.plans[i], mine.lists);
-    }
+  const auto work = [&](LinkScratch& mine) {
+    for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(i, mine);
   };
-  if (threads != 1 && slots.size() >= kWorthSharing) {
-    std::atomic<bool> taken{false};
-    parallel(threads, [&] {
-      // One of the threads uses the writer's scratch, which is reserved: so the work is done even
-      // when there is no memory for the others'.
-      if (!taken.exchange(true, std::memory_order_acquire)) return plan(scratch);
-      const ScratchLease<LinkScratch> lease(link_scratches_);
-      if (lease.get() == nullptr || !reserve_link_scratch(*lease.get(), scratch.slots).ok()) return;
-      const EpochGuard own;
-      plan(*lease.get());
-    });
-  } else {
-    plan(scratch);
-  }
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    Plan& planned = scratch.plans[i];
-    const std::lock_guard lock(link_mutex_);
-    // Made before there was an entry, and there is one now; or all its neighbours left meanwhile:
-    // other writers were faster, so look again.
-    forget_erased(planned);
-    if (planned.counts[0] == 0 &&
-        writable().entry.load(std::memory_order_relaxed) != Storage::kNoEntry) {
-      plan_links(slots, i, scratch, planned);
-      propose(slots, planned, scratch.lists);
-    }
-    if (planned.is_sample) recall_model_.learn(planned.sample);
-    connect(planned, scratch.lists);
-  }
+  if (threads == 1) return work(scratch);
+  std::atomic<bool> taken{false};
+  parallel(threads, [&] {
+    // One of the threads uses the writer's scratch, which is reserved: so the work is done even
+    // when there is no memory for the others'.
+    if (!taken.exchange(true, std::memory_order_acquire)) return work(scratch);
+    const ScratchLease<LinkScratch> lease(link_scratches_);
+    if (lease.get() == nullptr || !reserve_link_scratch(*lease.get(), scratch.slots).ok()) return;
+    const EpochGuard own;
+    work(*lease.get());
+  });
 }
 
 // Of together[number], as if those before it were in the graph.
@@ -254,7 +245,7 @@ void Engine::plan_links(std::span<const Slot> together, std::size_t number, Link
     plan.counts[l] = static_cast<std::uint32_t>(select_neighbours(
         candidates, own_degree(l), alpha_of(options_.metric),
         [&](Slot other) { return edge_scorer(storage, other, scratch.lists.code.data()); },
-        plan.list(l)));
+        plan.room(l)));
   }
   // Everyone near has been erased and still leads the way: the entry never is.
   if (plan.counts[0] == 0 && has_entry && static_cast<Slot>(entry) != slot) {
@@ -287,36 +278,52 @@ RecallModel::Sample Engine::judge_walk(const Storage& storage, Slot slot,
   return scratch.trace.judge({truth, count}, {seen, count});
 }
 
-// A plan lets go of who has been erased since it was made.
-void Engine::forget_erased(Plan& plan) const noexcept {
-  for (std::uint32_t l = 0; l < plan.levels; ++l) {
-    Slot* const list = plan.list(l);
-    Slot* const end =
-        std::remove_if(list, list + plan.counts[l], [&](Slot slot) { return is_erased(slot); });
-    plan.counts[l] = static_cast<std::uint32_t>(end - list);
+// Whose list on layer 0 do the planned nodes want to be in? One proposal each, in the order of
+// slots, and none for a list that does not exist yet: that of a node which is planned as well. (It
+// is perhaps what is left of a life before, which nobody may read.)
+std::size_t Engine::gather_arrivals(std::span<const Slot> together,
+                                    LinkScratch& scratch) const noexcept {
+  Arrival* const arrivals = scratch.arrivals.data();
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    const Plan& plan = scratch.plans[i];
+    for (std::size_t j = 0; j < plan.counts[0]; ++j) {
+      arrivals[count++] = Arrival{plan.list(0)[j], static_cast<std::uint32_t>(i)};
+    }
   }
+  std::sort(arrivals, arrivals + count);
+  std::size_t proposals = 0;
+  for (std::size_t i = 0, next; i < count; i = next) {
+    next = i + 1;
+    while (next < count && arrivals[next].at == arrivals[i].at) ++next;
+    const bool is_new =
+        std::find(together.begin(), together.end(), arrivals[i].at) != together.end();
+    scratch.proposals[proposals++] = Proposal{arrivals[i].at,
+                                              is_new,
+                                              static_cast<std::uint32_t>(i),
+                                              static_cast<std::uint32_t>(next),
+                                              0,
+                                              0};
+  }
+  return proposals;
 }
 
-// Without a lock: the lists are what they are in this moment. There is a proposal for each planned
-// neighbour on layer 0; one that is planned together with this node has no list yet, but perhaps
-// what is left of a life before, which nobody may read.
-void Engine::propose(std::span<const Slot> together, Plan& plan,
-                     ListScratch& lists) const noexcept {
+// Without a lock: the list is what it is in this moment.
+void Engine::propose(LinkScratch& plans, std::size_t number, ListScratch& lists) const noexcept {
+  Proposal& proposal = plans.proposals[number];
+  if (proposal.is_new) return;
   const Links links = writable().links();
   const std::size_t degree = links.degree(0);
-  for (std::size_t i = 0; i < plan.counts[0]; ++i) {
-    Proposal& proposal = plan.proposals[i];
-    proposal = Proposal{plan.neighbours[i], 0, 0};
-    if (std::find(together.begin(), together.end(), proposal.of) != together.end()) continue;
-    const std::size_t count = links.read(proposal.of, 0, lists.list.data());
-    if (count < degree) continue;
-    Slot* const before = plan.proposed.data() + 2 * degree * i;
-    std::copy_n(lists.list.data(), count, before);
-    lists.list[count] = plan.slot;
-    proposal.before = static_cast<std::uint32_t>(count);
-    proposal.after = static_cast<std::uint32_t>(choose(proposal.of, 0, count + 1, lists));
-    std::copy_n(lists.taken.data(), proposal.after, before + degree);
+  const std::size_t count = links.read(proposal.at, 0, lists.list.data());
+  const std::size_t arrivals = proposal.arrivals_end - proposal.arrivals_begin;
+  if (count + arrivals <= degree) return;
+  std::copy_n(lists.list.data(), count, plans.room_before(number));
+  for (std::size_t i = 0; i < arrivals; ++i) {
+    lists.list[count + i] = plans.plans[plans.arrivals[proposal.arrivals_begin + i].number].slot;
   }
+  proposal.before = static_cast<std::uint32_t>(count);
+  proposal.after = static_cast<std::uint32_t>(choose(proposal.at, 0, count + arrivals, lists));
+  std::copy_n(lists.taken.data(), proposal.after, plans.room_after(number));
 }
 
 // Which of the `count` nodes of lists.list are to be neighbours of `from`; those who have left are
@@ -326,166 +333,29 @@ std::size_t Engine::choose(Slot from, std::uint32_t level, std::size_t count,
   const Storage& storage = writable();
   const Scorer scorer = edge_scorer(storage, from, lists.code.data());
   scorer(lists.list.data(), count, lists.distances.data());
+  // As it was chosen, a list goes from near to far; who came since is behind.
+  std::size_t settled = 0;
   std::size_t kept = 0;
+  float farthest = -std::numeric_limits<float>::infinity();
+  Candidate* const chosen = lists.candidates.data();
   for (std::size_t i = 0; i < count; ++i) {
     if (has_left(lists.list[i])) continue;
-    lists.candidates[kept++] = Candidate{lists.distances[i], lists.list[i]};
+    const float distance = lists.distances[i];
+    if (settled == kept && distance >= farthest) ++settled;
+    farthest = distance;
+    chosen[kept++] = Candidate{distance, lists.list[i]};
   }
-  std::sort(lists.candidates.data(), lists.candidates.data() + kept);
+  std::sort(chosen + settled, chosen + kept);
+  Candidate* const merged = chosen + kept;
+  std::uint8_t* const was_chosen = lists.settled.data();
+  for (std::size_t i = 0, old = 0, fresh = settled; i < kept; ++i) {
+    was_chosen[i] = fresh == kept || (old != settled && !(chosen[fresh] < chosen[old]));
+    merged[i] = was_chosen[i] != 0 ? chosen[old++] : chosen[fresh++];
+  }
   return select_neighbours(
-      std::span<const Candidate>(lists.candidates.data(), kept), kept_degree(level),
-      alpha_of(options_.metric),
+      std::span<const Candidate>(merged, kept), kept_degree(level), alpha_of(options_.metric),
       [&](Slot other) { return edge_scorer(storage, other, lists.code.data()); },
-      lists.taken.data());
-}
-
-void Engine::connect(const Plan& plan, ListScratch& lists) noexcept {
-  Storage& storage = writable();
-  const Links links = storage.links();
-  const std::uint32_t level = level_of(options_.seed, plan.slot, options_.M);
-  change(plan.slot);
-  schedule_point("connect");
-  storage.states[plan.slot].in_links = 0;
-  if (level > 0) links.upper_in_links(plan.slot) = 0;
-  flag(plan.slot, kLinked);
-
-  const auto own = [&](std::uint32_t l) {
-    return l < plan.levels ? std::span<const Slot>(plan.list(l), plan.counts[l])
-                           : std::span<const Slot>();
-  };
-  for (std::uint32_t l = 0; l <= level; ++l) {
-    links.write(plan.slot, l, own(l));
-    for (const Slot neighbour : own(l)) count_link(neighbour, l);
-  }
-  for (std::uint32_t l = 0; l < plan.levels; ++l) {
-    for (const Slot neighbour : own(l)) add_reverse_link(neighbour, l, plan, lists);
-  }
-  const std::uint64_t entry = storage.entry.load(std::memory_order_relaxed);
-  if (entry == Storage::kNoEntry || level > static_cast<std::uint32_t>(entry >> 32)) {
-    schedule_point("entry: higher");
-    storage.entry.store(std::uint64_t{level} << 32 | plan.slot, std::memory_order_release);
-    if (entry != Storage::kNoEntry) {
-      // The entry point of before is nobody's elder any more but by its age.
-      const auto before = static_cast<Slot>(entry);
-      hold(before);
-      release_held(before);
-    }
-  } else {
-    hold(plan.slot);
-  }
-  watch(plan.slot);
-  patrol(plan.slot);
-  displaced_.settle();
-}
-
-void Engine::add_reverse_link(Slot from, std::uint32_t level, const Plan& plan,
-                              ListScratch& lists) noexcept {
-  const Links links = writable().links();
-  const std::size_t count = links.read(from, level, lists.list.data());
-  const std::span<const Slot> list(lists.list.data(), count);
-  if (std::find(list.begin(), list.end(), plan.slot) != list.end()) return;
-  if (count < links.degree(level)) {
-    change(from);
-    links.append(from, level, count, plan.slot);
-    count_link(plan.slot, level);
-    return;
-  }
-  if (level == 0) {
-    std::size_t i = 0;
-    while (plan.proposals[i].of != from) ++i;
-    const Proposal& proposal = plan.proposals[i];
-    const Slot* const before = plan.proposed.data() + 2 * count * i;
-    if (proposal.before == count && std::equal(list.begin(), list.end(), before)) {
-      return rewrite_list(from, level, std::span(before + count, proposal.after));
-    }
-  }
-  lists.list[count] = plan.slot;
-  const std::size_t taken = choose(from, level, count + 1, lists);
-  rewrite_list(from, level, std::span<const Slot>(lists.taken.data(), taken));
-}
-
-// Replaces a list and keeps the counts of in-links. Who lost a link is held by somebody else
-// afterwards if searches may look for him, and let go if dead and that was the last.
-void Engine::rewrite_list(Slot slot, std::uint32_t level, std::span<const Slot> now) noexcept {
-  Storage& storage = writable();
-  const Links links = storage.links();
-  Slot before[2 * 256];
-  const std::size_t count = links.read(slot, level, before);
-  change(slot);
-  if (level == 0) displace(slot);
-  links.write(slot, level, now);
-  for (const Slot neighbour : now) count_link(neighbour, level);
-  for (std::size_t i = 0; i < count; ++i) {
-    let_go(before[i], level);
-    if (level == 0 && std::find(now.begin(), now.end(), before[i]) == now.end()) {
-      if (is_elder(slot, before[i])) hold(before[i]);
-      watch_dropped(before[i], slot);
-    }
-  }
-}
-
-// Is it dead to every search that begins now? Who dies in a write that is not shown yet is not:
-// those who look for him still find him by his links (departures.h).
-bool Engine::has_left(Slot slot) const noexcept {
-  const std::uint64_t died = writable().states[slot].died.load(std::memory_order_relaxed);
-  return died != 0 && died <= visible_.load(std::memory_order_acquire);
-}
-
-// In the graph, and may a search that begins now ask for it? That goes for who is about to be
-// replaced or removed too, until that is shown. Linked first: whoever is not may be in the making,
-// which is not under the link lock.
-bool Engine::is_looked_for(Slot slot) const noexcept {
-  return writable().flags[slot] == kLinked && !has_left(slot);
-}
-
-// May no link be made to it any more? Who died and was not erased yet is still linked and nothing
-// else; the erased are marked, and those that are retired have no flag at all. Planners look at it
-// without the link lock.
-bool Engine::is_erased(Slot slot) const noexcept {
-  const Storage& storage = writable();
-  return storage.states[slot].is_dead() &&
-         std::atomic_ref(storage.flags[slot]).load(std::memory_order_relaxed) != kLinked;
-}
-
-// With the link lock.
-void Engine::flag(Slot slot, std::uint8_t flags) noexcept {
-  change(slot);
-  std::atomic_ref(writable().flags[slot]).store(flags, std::memory_order_relaxed);
-}
-
-void Engine::count_link(Slot to, std::uint32_t level) noexcept {
-  Storage& storage = writable();
-  change(to);
-  if (level == 0) {
-    ++storage.states[to].in_links;
-  } else {
-    ++storage.links().upper_in_links(to);
-  }
-}
-
-// False when that was the node's last in-link: on layer 0 for the living, on all levels for the
-// dead. A count that was wrong in an image (check() tells) stops at zero: then a dead node is not
-// let go, or too early, and its slot leads a walk elsewhere.
-bool Engine::drop_link(Slot to, std::uint32_t level) noexcept {
-  Storage& storage = writable();
-  std::uint32_t& count =
-      level == 0 ? storage.states[to].in_links : storage.links().upper_in_links(to);
-  change(to);
-  if (count != 0) --count;
-  // Alive, or it died in this write and is erased next.
-  if ((storage.flags[to] & kDead) == 0) return true;
-  const bool has_upper = level_of(options_.seed, to, options_.M) > 0;
-  return storage.states[to].in_links != 0 || (has_upper && storage.links().upper_in_links(to) != 0);
-}
-
-// Somebody has dropped his link to it. The dead are retired with their last one. Whoever died and
-// waits to be taken out (backlog.cc) holds others until then, but not once nobody leads to him.
-void Engine::let_go(Slot to, std::uint32_t level) noexcept {
-  if (!drop_link(to, level)) {
-    retire(to);
-  } else if (level == 0 && writable().states[to].is_dead() && !is_erased(to) && leads_nowhere(to)) {
-    release_held(to);  // of who was erased all have been
-  }
+      lists.taken.data(), [&](std::size_t i) { return was_chosen[i] != 0; });
 }
 
 }  // namespace skerry

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -102,11 +103,17 @@ inline RecallModel::Sample WalkTrace::judge(std::span<const Slot> truth,
     }
     const auto end = wanted.begin() + static_cast<std::ptrdiff_t>(count);
     std::sort(wanted.begin(), end);
+    // Of the thousands met few are wanted: their last bits tell of most that they are not.
+    std::bitset<4096> maybe;
+    for (auto slot = wanted.begin(); slot != end; ++slot) maybe.set(*slot % maybe.size());
     std::uint8_t found = 0;
     std::size_t at = 0;
     for (std::size_t step = 0; step < step_count_; ++step) {
       for (; at < steps_[step].end; ++at) {
-        found += std::binary_search(wanted.begin(), end, met_[at]) ? 1 : 0;
+        const Slot slot = met_[at];
+        const bool is_wanted =
+            maybe[slot % maybe.size()] && std::binary_search(wanted.begin(), end, slot);
+        found += is_wanted ? 1 : 0;
       }
       steps_[step].found = found;
     }

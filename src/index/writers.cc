@@ -127,7 +127,7 @@ Result<std::uint64_t> Engine::write(const Changes& changes, bool only_new,
     reclaim();
     removed = end_slots(changes.keys, sequence, write.departed);
   } else {
-    make_slots(changes, sequence, Linking::now, write.departed, fresh);
+    make_slots(changes, sequence, Linking::now, options.threads, scratch, write.departed, fresh);
   }
   (last_ != nullptr ? last_->next : first_) = &write;
   last_ = &write;
