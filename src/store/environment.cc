@@ -29,6 +29,9 @@
 namespace skerry::store {
 namespace {
 
+// Another version's file looks otherwise, and the survey reads the file itself.
+static_assert(MDB_VERSION_MAJOR == 0 && MDB_VERSION_MINOR == 9, "Skerry needs LMDB 0.9");
+
 constexpr std::uint64_t kMapRounding = 64 * 1024;  // a multiple of every page size in use
 constexpr std::uint64_t kMapBytesMin = 256 * 1024;
 constexpr std::uint64_t kMapBytesMax = 1ULL << 46;   // half of what 48-bit addresses give a process
