@@ -20,7 +20,7 @@ endif()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LMDB REQUIRED_VARS LMDB_LIBRARY LMDB_INCLUDE_DIR
-                                  VERSION_VAR LMDB_VERSION)
+                                  VERSION_VAR LMDB_VERSION HANDLE_VERSION_RANGE)
 
 if(LMDB_FOUND AND NOT TARGET LMDB::LMDB)
   add_library(LMDB::LMDB UNKNOWN IMPORTED)

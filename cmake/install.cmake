@@ -1,6 +1,9 @@
 # install.cmake - what goes where on `cmake --install`?
 #
-#   include/skerry/*.h   lib/libskerry.{a,so}   lib/cmake/skerry/   lib/pkgconfig/skerry.pc   bin/skerry
+#   include/skerry/*.h   lib/libskerry.{a,so}   lib/cmake/skerry/   lib/pkgconfig/skerry.pc
+#   bin/skerry           share/man/man1/skerry.1                    share/doc/skerry/
+#
+# debian/*.install say which package each of them is in (tests/packaging).
 #
 # Nothing installed names the prefix: the tree may be moved.
 include(CMakePackageConfigHelpers)
@@ -34,4 +37,7 @@ install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR}
 
 if(TARGET skerry_cli)
   install(TARGETS skerry_cli)
+endif()
+if(TARGET skerry_manual)
+  install(FILES ${PROJECT_BINARY_DIR}/skerry.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()

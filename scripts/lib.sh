@@ -72,6 +72,11 @@ need_for() {
         "$(clang++ -print-file-name="libclang_rt.asan-$(uname -m).a")"
       ;;
     coverage) need gcovr gcovr ;;
+    packaging)
+      need dpkg-dev dpkg-buildpackage
+      need debhelper dh
+      need lintian lintian
+      ;;
     peers)
       need libhnswlib-dev /usr/include/hnswlib/hnswlib.h
       need libfaiss-dev /usr/include/faiss/Index.h

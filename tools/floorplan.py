@@ -32,7 +32,7 @@ ROOMS = {
     # Tests look into every room; no room looks at them.
     "consumers": ("tests/consumers", ()),
     "tests": ("tests", ("cli", "bench", "formats", "db", "store", "index", "graph", "quant", "simd",
-                        "base")),
+                        "base", "consumers")),
 }
 # Files that measure one room from the bench and so see what that room sees.
 EXCEPTIONS = {"bench/kernels_bench.cc": "simd", "bench/machine.cc": "quant"}

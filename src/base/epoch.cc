@@ -118,7 +118,8 @@ void leave_others_behind() noexcept {
   const std::uint64_t crowd = g_crowd.load(std::memory_order_relaxed);
   g_crowd.store(is_in_crowd ? (crowd & ~kCrowdMask) + 1 : 0, std::memory_order_relaxed);
 }
-[[maybe_unused]] const int registered = ::pthread_atfork(nullptr, nullptr, leave_others_behind);
+[[maybe_unused]] const int epochs_registered =
+    ::pthread_atfork(nullptr, nullptr, leave_others_behind);
 
 }  // namespace
 

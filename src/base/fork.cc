@@ -12,7 +12,7 @@ std::atomic<std::uint64_t> generation{1};
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 // When the library is loaded: later there may be no memory for it, and forks would go unseen.
-[[maybe_unused]] const int registered =
+[[maybe_unused]] const int forks_registered =
     pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
 
 }  // namespace

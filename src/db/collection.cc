@@ -1,33 +1,12 @@
 // collection.cc - the front door of a collection: one line a call.
 #include "skerry/collection.h"
 
-#include <new>
-
+#include "db/calls.h"
 #include "db/collection_state.h"
 #include "db/snapshot_state.h"
 
 namespace skerry {
 namespace {
-
-Status no_memory() noexcept {
-  return Status(Code::out_of_memory, "no memory for the call");
-}
-
-// A handle that was moved from holds nothing.
-Status closed() noexcept {
-  return Status(Code::closed, "the handle was moved from");
-}
-
-// No exception crosses the door: ours are for want of memory.
-template <class Call>
-auto guarded(const std::shared_ptr<CollectionState>& state, Call call) -> decltype(call(*state)) {
-  if (state == nullptr) return closed();
-  try {
-    return call(*state);
-  } catch (const std::bad_alloc&) {
-    return no_memory();
-  }
-}
 
 MatrixView one_row(VectorView vector) noexcept {
   return MatrixView(vector.data(), vector.scalar(), 1, vector.dimension());
@@ -187,16 +166,16 @@ std::uint64_t Collection::size() const {
 }
 
 Status Collection::get(Key key, std::span<float> out) const {
-  return state_ != nullptr ? state_->get(key, out) : closed();
+  return state_ != nullptr ? state_->get(key, out) : moved_from();
 }
 Status Collection::get(std::string_view name, std::span<float> out) const {
-  return state_ != nullptr ? state_->get(name, out) : closed();
+  return state_ != nullptr ? state_->get(name, out) : moved_from();
 }
 Status Collection::get_bytes(Key key, std::span<std::byte> out) const {
-  return state_ != nullptr ? state_->get_bytes(key, out) : closed();
+  return state_ != nullptr ? state_->get_bytes(key, out) : moved_from();
 }
 Status Collection::get_bytes(std::string_view name, std::span<std::byte> out) const {
-  return state_ != nullptr ? state_->get_bytes(name, out) : closed();
+  return state_ != nullptr ? state_->get_bytes(name, out) : moved_from();
 }
 Result<std::size_t> Collection::get_payload(Key key, std::span<std::byte> out) const {
   return guarded(state_, [&](CollectionState& state) { return state.get_payload(key, out); });

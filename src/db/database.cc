@@ -1,30 +1,16 @@
 // database.cc - the front door of a database: one line a call.
 #include "skerry/database.h"
 
-#include <new>
-
+#include "db/calls.h"
 #include "db/database_state.h"
 
 namespace skerry {
 namespace {
 
-// No exception crosses the door: ours are for want of memory, the library's own for paths.
+// Through a handle that may have been moved from or belong to another process.
 template <class Call>
-auto guarded(Call call) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::bad_alloc&) {
-    return Status(Code::out_of_memory, "no memory for the call");
-  } catch (const std::filesystem::filesystem_error& error) {
-    return Status(Code::io_error, "the file system refused: {e}",
-                  static_cast<std::uint64_t>(error.code().value()));
-  }
-}
-
-// The same, through a handle that may have been moved from or belong to another process.
-template <class Call>
-auto guarded(const std::shared_ptr<DatabaseState>& state, Call call) -> decltype(call(*state)) {
-  if (state == nullptr) return Status(Code::closed, "the handle was moved from");
+auto while_alive(const std::shared_ptr<DatabaseState>& state, Call call) -> decltype(call(*state)) {
+  if (state == nullptr) return moved_from();
   const Status status = state->alive();
   if (!status.ok()) return status;
   return guarded([&] { return call(*state); });
@@ -62,67 +48,67 @@ Database::~Database() {
 }
 
 Result<Collection> Database::create(std::string_view name, const CollectionOptions& options) {
-  return guarded(state_, [&](DatabaseState& state) { return state.create(name, options); });
+  return while_alive(state_, [&](DatabaseState& state) { return state.create(name, options); });
 }
 Result<Collection> Database::open_collection(std::string_view name, const Control& control) {
-  return guarded(state_,
-                 [&](DatabaseState& state) { return state.open_collection(name, control); });
+  return while_alive(state_,
+                     [&](DatabaseState& state) { return state.open_collection(name, control); });
 }
 Result<Collection> Database::open_or_create(std::string_view name, const CollectionOptions& options,
                                             const Control& control) {
-  return guarded(
+  return while_alive(
       state_, [&](DatabaseState& state) { return state.open_or_create(name, options, control); });
 }
 Status Database::create(std::span<const std::string_view> names, const CollectionOptions& options) {
-  return guarded(state_, [&](DatabaseState& state) { return state.create(names, options); });
+  return while_alive(state_, [&](DatabaseState& state) { return state.create(names, options); });
 }
 Status Database::drop(std::string_view name) {
-  return guarded(state_, [&](DatabaseState& state) { return state.drop(name); });
+  return while_alive(state_, [&](DatabaseState& state) { return state.drop(name); });
 }
 Status Database::rename(std::string_view from, std::string_view to) {
-  return guarded(state_, [&](DatabaseState& state) { return state.rename(from, to); });
+  return while_alive(state_, [&](DatabaseState& state) { return state.rename(from, to); });
 }
 Result<Collection> Database::clone(std::string_view from, std::string_view to,
                                    const Control& control) {
-  return guarded(state_, [&](DatabaseState& state) { return state.clone(from, to, control); });
+  return while_alive(state_, [&](DatabaseState& state) { return state.clone(from, to, control); });
 }
 Result<std::vector<CollectionInfo>> Database::collections() const {
-  return guarded(state_, [](DatabaseState& state) { return state.collections(); });
+  return while_alive(state_, [](DatabaseState& state) { return state.collections(); });
 }
 Result<SearchResult> Database::search_union(std::span<const Collection> collections,
                                             VectorView query, std::span<UnionHit> hits,
                                             const SearchOptions& options) const {
-  return guarded(state_, [&](DatabaseState& state) {
+  return while_alive(state_, [&](DatabaseState& state) {
     return state.search_union(collections, query, hits, options);
   });
 }
 Result<SearchResult> Database::search_union(std::span<const Collection> collections,
                                             VectorView query, std::span<NamedUnionHit> hits,
                                             const SearchOptions& options) const {
-  return guarded(state_, [&](DatabaseState& state) {
+  return while_alive(state_, [&](DatabaseState& state) {
     return state.search_union(collections, query, hits, options);
   });
 }
 Result<std::vector<std::string>> Database::list() const {
-  return guarded(state_, [](DatabaseState& state) { return state.list(); });
+  return while_alive(state_, [](DatabaseState& state) { return state.list(); });
 }
 Status Database::sync() {
-  return guarded(state_, [](DatabaseState& state) { return state.sync(); });
+  return while_alive(state_, [](DatabaseState& state) { return state.sync(); });
 }
 Status Database::checkpoint(const Control& control) {
-  return guarded(state_, [&](DatabaseState& state) { return state.checkpoint(control); });
+  return while_alive(state_, [&](DatabaseState& state) { return state.checkpoint(control); });
 }
 Status Database::backup(const std::filesystem::path& folder, const Control& control) const {
-  return guarded(state_, [&](DatabaseState& state) { return state.backup(folder, control); });
+  return while_alive(state_, [&](DatabaseState& state) { return state.backup(folder, control); });
 }
 Status Database::compact(const Control& control) {
-  return guarded(state_, [&](DatabaseState& state) { return state.compact(control); });
+  return while_alive(state_, [&](DatabaseState& state) { return state.compact(control); });
 }
 Status Database::close() {
-  return guarded(state_, [](DatabaseState& state) { return state.close(); });
+  return while_alive(state_, [](DatabaseState& state) { return state.close(); });
 }
 Result<DatabaseStats> Database::stats() const {
-  return guarded(state_, [](DatabaseState& state) { return state.stats(); });
+  return while_alive(state_, [](DatabaseState& state) { return state.stats(); });
 }
 
 }  // namespace skerry

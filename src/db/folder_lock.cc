@@ -21,7 +21,7 @@ constexpr off_t kPids = off_t{1} << 32;  // more than there are
 // How long an open waits for a process that is alone. There is no lock with a deadline, so it looks
 // again now and then.
 constexpr int kLooks = 1000;
-constexpr timespec kBetweenLooks = {0, 5'000'000};
+constexpr timespec kBetweenTries = {0, 5'000'000};
 
 // Zero, or the error; EAGAIN when somebody else is in the way.
 int lock_bytes(int fd, short kind, off_t first, off_t count, bool wait = false) noexcept {
@@ -92,7 +92,7 @@ Status FolderLock::enter(As as) noexcept {
     if (error == 0) return Status();
     if (error != EAGAIN) return cannot_lock(error);
     if (looks == kLooks) return Status(Code::busy, "another process is alone in the database");
-    ::nanosleep(&kBetweenLooks, nullptr);
+    ::nanosleep(&kBetweenTries, nullptr);
   }
 }
 

@@ -14,24 +14,24 @@
 namespace skerry {
 namespace {
 
-constexpr std::size_t kBytes = 4096;
+constexpr std::size_t kFileBytes = 4096;
 
 // A page that is there in full: the device must not find out that it is full when we write to it.
 Status make_page(int fd) noexcept {
   struct stat file = {};
   if (::fstat(fd, &file) != 0) return status_of_errno(errno, "cannot look at shared: {e}");
-  if (file.st_size == static_cast<off_t>(kBytes) && file.st_blocks != 0) return Status();
-  static constexpr std::array<char, kBytes> kZeroes = {};
-  const ssize_t written = ::pwrite(fd, kZeroes.data(), kBytes, 0);
+  if (file.st_size == static_cast<off_t>(kFileBytes) && file.st_blocks != 0) return Status();
+  static constexpr std::array<char, kFileBytes> kZeroes = {};
+  const ssize_t written = ::pwrite(fd, kZeroes.data(), kFileBytes, 0);
   if (written < 0) return status_of_errno(errno, "cannot write shared: {e}");
-  if (written != static_cast<ssize_t>(kBytes)) return status_of_errno(ENOSPC, "");
+  if (written != static_cast<ssize_t>(kFileBytes)) return status_of_errno(ENOSPC, "");
   return Status();
 }
 
 }  // namespace
 
 SharedCounter::~SharedCounter() {
-  if (commits_ != &none_) ::munmap(commits_, kBytes);
+  if (commits_ != &none_) ::munmap(commits_, kFileBytes);
 }
 
 Status SharedCounter::open(const std::filesystem::path& folder, bool alone, bool read_only) {
@@ -44,12 +44,12 @@ Status SharedCounter::open(const std::filesystem::path& folder, bool alone, bool
   if (status.ok() && ::fstat(fd, &file) != 0) {
     status = status_of_errno(errno, "cannot look at shared: {e}");
   }
-  if (status.ok() && file.st_size < static_cast<off_t>(kBytes)) {
+  if (status.ok() && file.st_size < static_cast<off_t>(kFileBytes)) {
     status = Status(Code::corruption, "shared is cut short while others use it");
   }
   if (status.ok()) {
     void* page =
-        ::mmap(nullptr, kBytes, PROT_READ | (read_only ? 0 : PROT_WRITE), MAP_SHARED, fd, 0);
+        ::mmap(nullptr, kFileBytes, PROT_READ | (read_only ? 0 : PROT_WRITE), MAP_SHARED, fd, 0);
     if (page == MAP_FAILED) {
       status = status_of_errno(errno, "cannot map shared: {e}");
     } else {

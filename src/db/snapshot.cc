@@ -1,26 +1,12 @@
 // snapshot.cc - the front door of a snapshot: one line a call.
 #include "skerry/snapshot.h"
 
-#include <new>
 #include <utility>
 
+#include "db/calls.h"
 #include "db/snapshot_state.h"
 
 namespace skerry {
-namespace {
-
-// No exception crosses the door: ours are for want of memory.
-template <class Call>
-auto guarded(const std::unique_ptr<SnapshotState>& state, Call call) -> decltype(call(*state)) {
-  if (state == nullptr) return Status(Code::closed, "the handle was moved from");
-  try {
-    return call(*state);
-  } catch (const std::bad_alloc&) {
-    return Status(Code::out_of_memory, "no memory for the call");
-  }
-}
-
-}  // namespace
 
 Snapshot::Snapshot(std::unique_ptr<SnapshotState> state) noexcept : state_(std::move(state)) {}
 Snapshot::Snapshot(Snapshot&&) noexcept = default;

@@ -19,7 +19,7 @@
 namespace skerry {
 namespace {
 
-constexpr std::uint64_t kKeysAtOnce = 4096;  // of an allow-list, looked up in one reading
+constexpr std::uint64_t kListedAtOnce = 4096;  // of an allow-list, looked up in one reading
 
 }  // namespace
 
@@ -128,7 +128,7 @@ Result<SearchResult> SnapshotState::scan(VectorView query, std::span<Hit> hits,
       }
       Result<store::HeapReader> heap = reading.heap(id_);
       if (!heap.ok()) return heap.error();
-      const std::uint64_t end = std::min(limit, at + kKeysAtOnce);
+      const std::uint64_t end = std::min(limit, at + kListedAtOnce);
       for (; at < end && !scan.is_full() && step.ok(); ++at) {
         const Result<store::Bytes> vector = heap->vector(listed[at]);
         if (vector.ok()) {

@@ -35,7 +35,7 @@ NamedUnionHit of(std::uint32_t collection, const NamedHit& hit) noexcept {
 
 // Byte strings compare as unsigned bytes, as std::string_view does.
 template <class A, class B>
-bool is_before(const A& a, const B& b) noexcept {
+bool is_nearer(const A& a, const B& b) noexcept {
   if (a.distance != b.distance) return a.distance < b.distance;
   return key_of(a) < key_of(b);
 }
@@ -109,7 +109,7 @@ Result<SearchResult> DatabaseState::merge_searches(std::span<const Collection> c
     std::size_t both = 0;
     while (both < k && (mine < count || its < result->count)) {
       const bool takes_its =
-          mine == count || (its < result->count && is_before(found[its], hits[mine]));
+          mine == count || (its < result->count && is_nearer(found[its], hits[mine]));
       merged[both++] = takes_its ? of(static_cast<std::uint32_t>(i), found[its++]) : hits[mine++];
     }
     std::copy_n(merged.begin(), both, hits.begin());

@@ -24,7 +24,7 @@
 namespace skerry {
 namespace {
 
-constexpr std::size_t kNearest = 10;
+constexpr std::size_t kNearestAsked = 10;
 constexpr std::uint64_t kPayloadsBetweenLooks = 1024;
 
 // Keys drawn evenly out of all that are seen, in one pass (Vitter 1985, algorithm R).
@@ -191,7 +191,7 @@ Status CollectionState::verify_recall(const VerifyOptions& options, VerifyReport
     if (!status.ok()) return status;
   }
   std::vector<std::byte> bytes(vector_bytes(options_.index.scalar, options_.index.dimension));
-  std::array<Hit, kNearest> nearest, found;
+  std::array<Hit, kNearestAsked> nearest, found;
   std::uint64_t wanted = 0;
   std::uint64_t right = 0;
   for (const Key key : sample.keys()) {

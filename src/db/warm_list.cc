@@ -5,7 +5,7 @@
 namespace skerry {
 namespace {
 
-constexpr int kStepsAtOnce = 64;
+constexpr int kHandSteps = 64;
 
 }  // namespace
 
@@ -22,7 +22,7 @@ void WarmList::enter(CollectionState& collection) noexcept {
     last->warm_place.after = hand_->warm_place.before = &collection;
   }
   ++count_;
-  for (int step = 0; step < kStepsAtOnce && count_ > limit_; ++step) {
+  for (int step = 0; step < kHandSteps && count_ > limit_; ++step) {
     CollectionState& next = *hand_;
     hand_ = next.warm_place.after;
     // Its own lock may be held by our caller.

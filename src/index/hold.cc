@@ -31,7 +31,7 @@ constexpr std::uint32_t kSpared = 2;        // in-links of whom nobody near give
 constexpr std::uint32_t kFewInLinks = 8;    // who has more is found
 constexpr std::size_t kNear = 20;           // nodes that the short walk ends with
 constexpr std::size_t kNearLinks = 3;       // of them that link to it,
-constexpr std::size_t kNearest = 8;         // and one at least is one of so many
+constexpr std::size_t kClosest = 8;         // and one at least is one of so many
 constexpr std::size_t kOwnNearest = 4;      // of its own list, which begins with the nearest
 
 }  // namespace
@@ -137,7 +137,7 @@ bool Engine::is_left_by_nearest(Slot slot, Slot by) const noexcept {
   Slot list[2 * 256];
   std::size_t count = std::min(links.read(slot, 0, list), kOwnNearest);
   if (std::find(list, list + count, by) == list + count) return false;
-  count = std::min(links.read(by, 0, list), kNearest);
+  count = std::min(links.read(by, 0, list), kClosest);
   return std::none_of(list, list + count, [&](Slot other) { return links_to(other, slot); });
 }
 
@@ -154,7 +154,7 @@ void Engine::look_after(Slot slot) noexcept {
     return static_cast<std::size_t>(
         std::count_if(from, to, [&](Slot other) { return links_to(other, slot); }));
   };
-  const Slot* const farther = near + std::min(count, kNearest);
+  const Slot* const farther = near + std::min(count, kClosest);
   const std::size_t nearest = count_links(near, farther);
   std::size_t links = nearest + count_links(farther, near + count);
   if (nearest == 0) links = std::min(links, kNearLinks - 1);

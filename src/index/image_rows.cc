@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kSlotsAtOnce = image::kPage / sizeof(SlotState);
 
-Status damaged(const char* what) noexcept {
+Status damaged_image(const char* what) noexcept {
   return Status(Code::corruption, what);
 }
 
@@ -64,19 +64,19 @@ Status ImageRows::each(FunctionRef<Status(Key, std::span<const std::byte>)> visi
   // The header has a checksum of its own: this is not damage, but what is believed all the same.
   if (states.bytes != used * sizeof(SlotState) || vectors.bytes != used * stride || stride < row ||
       stride > 4 * (row + 64) || checksums.bytes % sizeof(std::uint32_t) != 0) {
-    return damaged("the image's sections have wrong sizes");
+    return damaged_image("the image's sections have wrong sizes");
   }
   const std::uint64_t sums_before_vectors = image::first_sum(header_, image::kVectors);
   const std::uint64_t count = checksums.bytes / sizeof(std::uint32_t);
   if (sums_before_vectors + CheckedRows::blocks_of(vectors.bytes) > count ||
       count != image::first_sum(header_, image::kSums)) {
-    return damaged("the image's sections have wrong sizes");
+    return damaged_image("the image's sections have wrong sizes");
   }
   std::vector<std::uint32_t> sums(count);
   Status status = file_.read(checksums.offset, std::as_writable_bytes(std::span(sums)));
   if (!status.ok()) return status;
   if (crc32c(std::as_bytes(std::span(sums))) != header_.sums_crc) {
-    return damaged(image::fails_checksum(image::kSums));
+    return damaged_image(image::fails_checksum(image::kSums));
   }
 
   // What the file has no more is not as it was written.

@@ -45,7 +45,7 @@ Status stopped() noexcept {
   return Status(Code::closed, "the image is not wanted any more");
 }
 
-Status no_memory() noexcept {
+Status no_memory_to_save() noexcept {
   return Status(Code::out_of_memory, "no memory for the image");
 }
 
@@ -349,7 +349,7 @@ Result<std::uint64_t> Engine::save(const std::filesystem::path& path, const Imag
   if (!status.ok()) return status;
   return header.sequence;
 } catch (const std::bad_alloc&) {
-  return no_memory();
+  return no_memory_to_save();
 }
 
 // Everything from the slots to the reading again. Leaves the snapshot as it may be: save() ends it.
@@ -441,7 +441,7 @@ Status Engine::save_snapshot(ImageSnapshot& snapshot, Step step) try {
   }
   return status;
 } catch (const std::bad_alloc&) {
-  return no_memory();
+  return no_memory_to_save();
 }
 
 }  // namespace skerry

@@ -21,7 +21,7 @@ constexpr std::int32_t kLargest = 32767;
 constexpr std::int32_t kSteps[] = {16, 17, 18, 19, 21, 23, 25, 27};
 
 // 0 .. 15, of a component in the middle between -8 and 7 steps.
-[[gnu::always_inline]] inline std::int32_t level_of(std::int16_t component, std::int32_t m) {
+[[gnu::always_inline]] inline std::int32_t nibble_of(std::int16_t component, std::int32_t m) {
   return std::clamp((component * m >> 16) + 8, 0, 15);
 }
 
@@ -32,7 +32,7 @@ double fit(const std::int16_t* u, std::size_t n, std::int32_t m) noexcept {
   std::int32_t dot = 0;
   std::int32_t squares = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    const auto y = static_cast<std::int16_t>(2 * level_of(u[i], m) - 15);
+    const auto y = static_cast<std::int16_t>(2 * nibble_of(u[i], m) - 15);
     const auto part = static_cast<std::int16_t>(u[i] >> 4);
     dot += part * y;
     squares += y * y;
@@ -103,12 +103,12 @@ void Rot4Codes::encode(VectorView vector, std::byte* row, std::byte* scratch) co
     }
   }
   for (std::size_t j = 0; j < half_; ++j) {
-    const std::int32_t low = level_of(whole[j], step);
-    const std::int32_t high = half_ + j < dimension_ ? level_of(whole[half_ + j], step) : 0;
+    const std::int32_t low = nibble_of(whole[j], step);
+    const std::int32_t high = half_ + j < dimension_ ? nibble_of(whole[half_ + j], step) : 0;
     row[j] = static_cast<std::byte>(low | high << 4);
   }
   const double dot = sum_of(dimension_, [&](std::size_t i) {
-    return static_cast<double>(u[i]) * (level_of(whole[i], step) - 7.5);
+    return static_cast<double>(u[i]) * (nibble_of(whole[i], step) - 7.5);
   });
   Tail tail;
   tail.factor = dot > 0 ? static_cast<float>(shape.length / dot) : 0;

@@ -6,6 +6,7 @@
 #include "skerry/types.h"
 
 namespace skerry::simd {
+namespace avx2 {
 namespace {
 
 // All ones from the middle on: a load that begins n before the end keeps the last n lanes.
@@ -178,7 +179,8 @@ struct Vec {
 #include "simd/kernels-inl.h"
 
 }  // namespace
+}  // namespace avx2
 
-constinit const Kernels kAvx2Kernels = table(Target::avx2, "avx2");
+constinit const Kernels kAvx2Kernels = avx2::table(Target::avx2, "avx2");
 
 }  // namespace skerry::simd

@@ -10,6 +10,7 @@
 #include "skerry/types.h"
 
 namespace skerry::simd {
+namespace avx512 {
 namespace {
 
 struct Vec {
@@ -58,8 +59,7 @@ struct Vec {
   static Words zero_words() { return _mm512_setzero_si512(); }
   // Not _mm512_reduce_add_epi32: the compiler's own is a sum of signed numbers, which may overflow.
   static std::uint32_t sum_words(Words v) {
-    const __m256i eight =
-        _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    const __m256i eight = halves(v);
     const __m128i four =
         _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
     const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
@@ -83,14 +83,8 @@ struct Vec {
   // words + unsigned bytes * signed bytes
   static Words products(Words sum, Bytes u, Bytes s) { return _mm512_dpbusd_epi32(sum, u, s); }
   static void sum_four(Words a, Words b, Words c, Words d, std::uint32_t* out) {
-    const auto half = [](Words v) {
-      return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
-    };
-    const auto pairs = [](__m256i v, __m256i w) {
-      return _mm256_add_epi32(_mm256_unpacklo_epi32(v, w), _mm256_unpackhi_epi32(v, w));
-    };
-    const __m256i two = pairs(half(a), half(b));
-    const __m256i more = pairs(half(c), half(d));
+    const __m256i two = pairs(halves(a), halves(b));
+    const __m256i more = pairs(halves(c), halves(d));
     const __m256i four =
         _mm256_add_epi32(_mm256_unpacklo_epi64(two, more), _mm256_unpackhi_epi64(two, more));
     _mm_storeu_si128(
@@ -190,6 +184,14 @@ struct Vec {
   };
 
  private:
+  // The sums of both halves, and of neighbours. Functions: a lambda would not be compiled for the
+  // target that one unit gives to this part of it.
+  static __m256i halves(Words v) {
+    return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+  }
+  static __m256i pairs(__m256i v, __m256i w) {
+    return _mm256_add_epi32(_mm256_unpacklo_epi32(v, w), _mm256_unpackhi_epi32(v, w));
+  }
   static __mmask16 first16(std::size_t n) { return static_cast<__mmask16>((1U << n) - 1); }
   static __m256i load32(const void* p) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(p));
@@ -206,7 +208,8 @@ struct Vec {
 #include "simd/kernels-inl.h"
 
 }  // namespace
+}  // namespace avx512
 
-constinit const Kernels kAvx512Kernels = table(Target::avx512, "avx512");
+constinit const Kernels kAvx512Kernels = avx512::table(Target::avx512, "avx512");
 
 }  // namespace skerry::simd

@@ -1,9 +1,10 @@
 // kernels-inl.h - the text of every kernel, written once.
 //
-// Not a header of its own: a target file says what Vec is and includes this text inside its own
-// unnamed namespace, so that each target gets private copies compiled with its flags and the linker
-// can never hand one target's code to another. For the same reason nothing here calls an inline
-// function of a shared header. Vec says:
+// Not a header of its own: a target file says what Vec is and includes this text inside an unnamed
+// namespace in one of its own, so that each target gets private copies compiled with its flags, the
+// linker can never hand one target's code to another, and all may be parts of one unit
+// (tools/amalgamate.py). For the same reason nothing here calls an inline function of a shared
+// header. Vec says:
 //
 //     Floats, kFloats              a register of f32 and how many it has
 //     load(p)                      kFloats components of any type, widened to f32
@@ -46,7 +47,8 @@ struct Dot {
 
 // Up to eight bytes of what is left, zeroes above them. Pieced together in a register: a copy in
 // memory that is read back in one load would wait until all of it is written.
-[[gnu::always_inline]] inline std::uint64_t short_word(const std::uint8_t* p, std::size_t n) {
+[[gnu::always_inline, maybe_unused]] inline std::uint64_t short_word(const std::uint8_t* p,
+                                                                     std::size_t n) {
   std::uint64_t word = 0;
   if (n >= 8) {
     __builtin_memcpy(&word, p, 8);

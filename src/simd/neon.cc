@@ -6,6 +6,7 @@
 #include "skerry/types.h"
 
 namespace skerry::simd {
+namespace neon {
 namespace {
 
 // All ones from the middle on: a load that begins n before the end keeps the last n lanes.
@@ -132,7 +133,8 @@ struct Vec {
 #include "simd/kernels-inl.h"
 
 }  // namespace
+}  // namespace neon
 
-constinit const Kernels kNeonKernels = table(Target::neon, "neon");
+constinit const Kernels kNeonKernels = neon::table(Target::neon, "neon");
 
 }  // namespace skerry::simd

@@ -4,6 +4,7 @@
 #include "skerry/types.h"
 
 namespace skerry::simd {
+namespace scalar {
 namespace {
 
 struct Vec {
@@ -108,7 +109,8 @@ struct Vec {
 #include "simd/kernels-inl.h"
 
 }  // namespace
+}  // namespace scalar
 
-constinit const Kernels kScalarKernels = table(Target::scalar, "scalar");
+constinit const Kernels kScalarKernels = scalar::table(Target::scalar, "scalar");
 
 }  // namespace skerry::simd

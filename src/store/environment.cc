@@ -29,6 +29,9 @@
 namespace skerry::store {
 namespace {
 
+// Another version's file looks otherwise, and the survey reads the file itself.
+static_assert(MDB_VERSION_MAJOR == 0 && MDB_VERSION_MINOR == 9, "Skerry needs LMDB 0.9");
+
 constexpr std::uint64_t kMapRounding = 64 * 1024;  // a multiple of every page size in use
 constexpr std::uint64_t kMapBytesMin = 256 * 1024;
 constexpr std::uint64_t kMapBytesMax = 1ULL << 46;   // half of what 48-bit addresses give a process
@@ -45,7 +48,7 @@ constexpr std::uint32_t kVersionOfSums = 2;   // the first with checksums
 MDB_val val_of(Bytes bytes) noexcept {
   return {bytes.size(), const_cast<std::byte*>(bytes.data())};
 }
-Bytes bytes_of(const MDB_val& val) noexcept {
+Bytes bytes_at(const MDB_val& val) noexcept {
   return {static_cast<const std::byte*>(val.mv_data), val.mv_size};
 }
 
@@ -102,7 +105,7 @@ Status read_signatures(const Transaction& transaction, Signatures& signatures) n
 bool is_whole(Bytes bytes, const Format& format) noexcept {
   if (format.version == 0) return false;
   if (bytes.size() == kFormatBytes + kSumBytes) {
-    return without_sum(Table::meta, kVersionOfSums, store::bytes_of("format"), bytes).ok();
+    return without_sum(Table::meta, kVersionOfSums, bytes_of("format"), bytes).ok();
   }
   return format.version > kVersion || (format.version == 1 && bytes.size() == kFormatBytes);
 }
@@ -263,9 +266,9 @@ Result<Bytes> Transaction::get(Table table, Bytes key) const noexcept {
     if (!status.ok()) return status;
   }
   if (error != 0) return status_of_lmdb(error);
-  const Status status = pages_.check(bytes_of(v));
+  const Status status = pages_.check(bytes_at(v));
   if (!status.ok()) return status;
-  return without_sum(table, version_, key, bytes_of(v));
+  return without_sum(table, version_, key, bytes_at(v));
 }
 
 // A bit that turns over in a key leaves the row where it was, or puts the table out of order, which
@@ -301,7 +304,7 @@ Result<Transaction::Room> Transaction::reserve(Table table, Bytes key, std::size
   int error = mdb_put(txn_, dbi, &k, &v, MDB_RESERVE | MDB_NOOVERWRITE);
   if (error == 0) return Room{static_cast<std::byte*>(v.mv_data), true};
   if (error != MDB_KEYEXIST) return status_of_lmdb(error);
-  const Status status = pages_.check(bytes_of(v));
+  const Status status = pages_.check(bytes_at(v));
   if (!status.ok()) return status;
   k = val_of(key);
   // Where the transaction has written the value before, LMDB would leave a shorter one the pages
@@ -322,7 +325,7 @@ Result<bool> Transaction::remove(Table table, Bytes key) noexcept {
   const unsigned dbi = tables_[static_cast<std::size_t>(table)];
   int error = pages_.map == nullptr ? 0 : mdb_get(txn_, dbi, &k, &v);
   if (error == 0) {
-    const Status status = pages_.check(bytes_of(v));
+    const Status status = pages_.check(bytes_at(v));
     if (!status.ok()) return status;
     error = mdb_del(txn_, dbi, &k, nullptr);
   }
@@ -376,8 +379,8 @@ bool Cursor::move(Bytes from, int how) noexcept {
     if (error != MDB_NOTFOUND) status_ = status_of_lmdb(error);
     return false;
   }
-  key_ = bytes_of(k);
-  value_ = bytes_of(v);
+  key_ = bytes_at(k);
+  value_ = bytes_at(v);
   return true;
 }
 
@@ -546,12 +549,12 @@ Status Environment::open_tables(bool make) const noexcept {
     if (!status.ok() || !is_meta) continue;
     // The format is looked at before the other tables: another version may have others.
     if (make) {
-      status = transaction.put(Table::meta, store::bytes_of("format"), encode(format_));
+      status = transaction.put(Table::meta, bytes_of("format"), encode(format_));
       knows_format_ = true;
       continue;
     }
     Format found;
-    const Result<Bytes> bytes = transaction.get(Table::meta, store::bytes_of("format"));
+    const Result<Bytes> bytes = transaction.get(Table::meta, bytes_of("format"));
     if (!bytes.ok() && bytes.error().code() != Code::not_found) {
       status = bytes.error();
     } else if (!bytes.ok() || !decode(*bytes, found)) {
@@ -785,7 +788,7 @@ Pages Environment::pages_in_map(MDB_txn* txn) const noexcept {
   const std::byte* map = map_.load(std::memory_order_relaxed);
   if (map == nullptr) {
     constexpr unsigned kMainTable = 1;
-    MDB_val key = val_of(store::bytes_of(kTableNames[0]));
+    MDB_val key = val_of(bytes_of(kTableNames[0]));
     MDB_val value = {};
     if (mdb_get(txn, kMainTable, &key, &value) != 0) return {};
     const auto* at = static_cast<const std::byte*>(value.mv_data);

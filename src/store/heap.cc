@@ -27,23 +27,24 @@ Piece piece_of(const HeapShape& shape, std::uint64_t row, std::size_t done) noex
   return {at / shape.page_bytes, offset, std::min(shape.page_bytes - offset, size - done)};
 }
 
-Status damaged(const char* text, std::uint64_t number) noexcept {
+Status damaged_heap(const char* text, std::uint64_t number) noexcept {
   return Status(Code::corruption, text, 0, number);
 }
 
 Status check_sum(Bytes row, std::uint64_t number) noexcept {
   if (is_whole_row(row)) return Status();
-  return damaged("row {b} of a collection's vectors is damaged: its checksum is wrong", number);
+  return damaged_heap("row {b} of a collection's vectors is damaged: its checksum is wrong",
+                      number);
 }
 
 Result<Bytes> find_page(const Transaction& transaction, std::uint32_t collection,
                         const HeapShape& shape, std::uint64_t number) {
   Result<Bytes> page = transaction.get(Table::vectors, RowKey(collection, number));
   if (!page.ok() && page.error().code() == Code::not_found) {
-    return damaged("page {b} of a collection's vectors is missing", number);
+    return damaged_heap("page {b} of a collection's vectors is missing", number);
   }
   if (page.ok() && page->size() != shape.page_bytes) {
-    return damaged("page {b} of a collection's vectors has a wrong length", number);
+    return damaged_heap("page {b} of a collection's vectors has a wrong length", number);
   }
   return page;
 }
@@ -54,7 +55,7 @@ Result<std::uint64_t> row_of(Bytes place, Key key, std::uint64_t rows) {
     const auto row = get_le<std::uint64_t>(place.data());
     if (row < rows) return row;
   }
-  return damaged("the place of key {b} is damaged", key);
+  return damaged_heap("the place of key {b} is damaged", key);
 }
 
 Result<std::uint64_t> find_place(const Transaction& transaction, std::uint32_t collection, Key key,
@@ -116,7 +117,7 @@ Result<Bytes> HeapReader::vector(Key key, Bytes place) {
   if (!number.ok()) return number.error();
   const Result<Row> found = row(*number);
   if (!found.ok()) return found.error();
-  if (found->key != key) return damaged("the place of key {b} holds another key", key);
+  if (found->key != key) return damaged_heap("the place of key {b} holds another key", key);
   return found->vector;
 }
 
@@ -212,7 +213,7 @@ Result<bool> HeapWriter::remove(Key key) {
     const Key moved = row_key(*mover);
     const Result<std::uint64_t> from = find_place(*transaction_, collection_, moved, rows_);
     if (!from.ok() || *from != last) {
-      return damaged("the place of key {b} is not where its vector is", moved);
+      return damaged_heap("the place of key {b} is not where its vector is", moved);
     }
     status = put_place(*transaction_, collection_, moved, *place);
     if (status.ok()) status = write(*place, *mover);

@@ -39,8 +39,9 @@ inline constexpr std::size_t kKeyBytesMax = 511;
 inline constexpr std::size_t kPageBytesMin = 512;
 inline constexpr std::size_t kPageBytesMax = 65536;
 inline constexpr std::size_t kDepthMax = 32;
-inline constexpr std::uint32_t kMagic = 0xBEEFC0DE;
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 47;  // more cannot be mapped
+inline constexpr std::uint32_t kMetaMagic = 0xBEEFC0DE;
+inline constexpr std::uint32_t kMetaVersion = 1;
 inline constexpr unsigned kMetaPages = 2;
 inline constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 

@@ -20,7 +20,6 @@ namespace {
 using namespace lmdb;
 
 constexpr std::size_t kRootBytes = kHeaderBytes + kMetaBytes;
-constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 47;
 
 // A longer record is not put right: more than one bit would pass for one too often.
 constexpr std::size_t kMendedBytesMax = 8192;
@@ -47,7 +46,7 @@ bool is_less(Bytes a, Bytes b) noexcept {
 }
 
 // Whether the nodes are all there: ascending, and without gaps from `upper` to the page's end.
-bool is_whole(std::span<const std::byte> page) {
+bool is_whole_page(std::span<const std::byte> page) {
   const std::size_t lower = number_at<std::uint16_t>(&page[12]);
   const std::size_t upper = number_at<std::uint16_t>(&page[14]);
   if (lower <= kHeaderBytes || lower % 2 != 0 || lower > upper || upper > page.size()) return false;
@@ -140,8 +139,8 @@ Status Remains::find_page_bytes(Bytes kept_root) {
     const Result<bool> got = read_bytes(offset, bytes);
     if (!got.ok()) return got.status();
     const std::byte* meta = bytes.data() + kHeaderBytes;
-    if (!*got || number_at<std::uint32_t>(meta) != lmdb::kMagic ||
-        number_at<std::uint32_t>(meta + 4) != lmdb::kVersion) {
+    if (!*got || number_at<std::uint32_t>(meta) != kMetaMagic ||
+        number_at<std::uint32_t>(meta + 4) != kMetaVersion) {
       return std::size_t{0};
     }
     return std::size_t{number_at<std::uint32_t>(meta + 24)};
@@ -219,8 +218,8 @@ Status Remains::choose_root(Bytes kept_root) {
     roots[i] = *root;
     const std::byte* meta = &bytes[kHeaderBytes];
     if (number_at<std::uint64_t>(bytes.data()) != i || flags_of(bytes) != 8 ||
-        number_at<std::uint32_t>(meta) != lmdb::kMagic ||
-        number_at<std::uint32_t>(meta + 4) != lmdb::kVersion ||
+        number_at<std::uint32_t>(meta) != kMetaMagic ||
+        number_at<std::uint32_t>(meta + 4) != kMetaVersion ||
         number_at<std::uint32_t>(meta + 24) != page_bytes_ || !root->is_plausible ||
         (root->number % 2 != i && root->number != 0)) {
       is_clean_ = false;
@@ -291,7 +290,7 @@ Result<bool> Remains::walk_free_page(std::uint64_t number, std::size_t depth, st
   met_[number] = true;
   const bool is_branch = flags_of(page) == kBranch;
   if (!is_branch && flags_of(page) != kLeaf) return false;
-  // Numbers are keys here, in the machine's order: is_whole() knows only bytes, so we count.
+  // Numbers are keys here, in the machine's order: is_whole_page() knows only bytes, so we count.
   std::size_t nodes = 0;
   std::size_t used = 0;
   Result<bool> good = true;
@@ -362,7 +361,7 @@ Status Remains::walk_main() {
   // Ten tables fit into one leaf.
   const bool is_there = *got && flags_of(page) == kLeaf && !is_free(number) && !met_[number];
   if (is_there) met_[number] = true;
-  knows_tables_ = is_there && is_whole(page);
+  knows_tables_ = is_there && is_whole_page(page);
   if (!knows_tables_) is_clean_ = false;
   if (!is_there) ++pages_damaged_;
   std::array<std::uint64_t, kTableNames.size()> roots;
@@ -419,7 +418,7 @@ Status Remains::walk(Table table, std::uint64_t number, std::size_t depth, const
   }
   met_[number] = true;
   of(table).leaves.push_back(number);
-  if (!is_whole(page)) lose(table, range);
+  if (!is_whole_page(page)) lose(table, range);
   each_node(page, [&](const Node& node) {
     // A look-up that goes by the branches would not come here.
     if (!is_within(node.key, range)) is_clean_ = false;
@@ -430,7 +429,7 @@ Status Remains::walk(Table table, std::uint64_t number, std::size_t depth, const
 
 Status Remains::walk_branch(Table table, const Page& page, std::size_t depth, const Gap& range) {
   // A branch that has lost a child does not tell which: its leaves may be anywhere in its range.
-  if (!is_whole(page)) lose(table, range);
+  if (!is_whole_page(page)) lose(table, range);
   std::vector<std::pair<std::string, std::uint64_t>> children;
   each_node(page, [&](const Node& node) {
     if (!children.empty() && !is_within(node.key, range)) is_clean_ = false;

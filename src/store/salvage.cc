@@ -32,8 +32,8 @@ namespace {
 using State = Remains::Record::State;
 
 // What goes into the new store in one transaction.
-constexpr std::size_t kRecordsAtOnce = 8192;
-constexpr std::size_t kBytesAtOnce = 16 << 20;
+constexpr std::size_t kBatchRecords = 8192;
+constexpr std::size_t kBatchBytes = 16 << 20;
 
 // Records on their way into the new store, of one table and perhaps many collections. Copied: what
 // a walk hands out is good until the next record, and a transaction may run twice.
@@ -50,7 +50,7 @@ class Batch {
     add(collection, bytes, value);
   }
   bool is_full() const noexcept {
-    return items_.size() >= kRecordsAtOnce || bytes_.size() >= kBytesAtOnce;
+    return items_.size() >= kBatchRecords || bytes_.size() >= kBatchBytes;
   }
   void clear() noexcept {
     items_.clear();
@@ -703,9 +703,9 @@ class Salvage {
       });
       if (!status.ok()) return status;
       std::set<Key> payloads(source.payloads_damaged.begin(), source.payloads_damaged.end());
-      for (std::size_t first = 0; first < gone.size(); first += kRecordsAtOnce) {
+      for (std::size_t first = 0; first < gone.size(); first += kBatchRecords) {
         const auto part =
-            std::span(gone).subspan(first, std::min(kRecordsAtOnce, gone.size() - first));
+            std::span(gone).subspan(first, std::min(kBatchRecords, gone.size() - first));
         const Status removed = fresh_->write([&, collection = id](Transaction& transaction) {
           for (const auto& [key, name] : part) {
             Result<bool> step = transaction.remove(Table::names, NameKey(collection, name));

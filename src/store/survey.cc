@@ -18,22 +18,20 @@
 
 #include "base/files.h"
 #include "store/lmdb_layout.h"
+#include "store/schema.h"
 
 namespace skerry::store {
 namespace {
 
-constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 47;
-
 using namespace lmdb;
-using Bytes = std::span<const std::byte>;
 static_assert(kMetaBytes == sizeof(Root::meta));
 
-Status damaged(std::uint64_t page) noexcept {
+Status damaged_page(std::uint64_t page) noexcept {
   return Status(Code::corruption, "page {b} of store/data.mdb is damaged", 0, page);
 }
 
 // Pages of a value that has pages of its own.
-std::uint64_t pages_of(std::uint64_t value_bytes, std::size_t page_bytes) noexcept {
+std::uint64_t pages_of_value(std::uint64_t value_bytes, std::size_t page_bytes) noexcept {
   return (kHeaderBytes + value_bytes + page_bytes - 1) / page_bytes;
 }
 
@@ -109,7 +107,7 @@ class Walk {
     for (std::size_t i = 0; i < free_.size(); ++i) {
       const std::uint64_t page = free_[i];
       const bool is_met = page < pages_ && met_[page];
-      if (is_met || page > last_ || (i > 0 && page == free_[i - 1])) return damaged(page);
+      if (is_met || page > last_ || (i > 0 && page == free_[i - 1])) return damaged_page(page);
     }
     return Status();
   }
@@ -130,11 +128,11 @@ class Walk {
     }
     const ssize_t got = ::pread(fd_, out, bytes, static_cast<off_t>(page * page_bytes_ + at));
     if (got < 0) return status_of_errno(errno, "cannot read the store: {e}");
-    return static_cast<std::size_t>(got) == bytes ? Status() : damaged(page);
+    return static_cast<std::size_t>(got) == bytes ? Status() : damaged_page(page);
   }
 
   Status page(std::uint64_t number, std::size_t depth) {
-    if (depth == kDepthMax || !meet(number)) return damaged(number);
+    if (depth == kDepthMax || !meet(number)) return damaged_page(number);
     const std::size_t room = first_room_ + depth;
     if (room == rooms_.size()) rooms_.emplace_back(page_bytes_);
     rooms_used_ = room + 1;
@@ -148,37 +146,38 @@ class Walk {
     const bool is_branch = flags == kBranch;
     if (number_at<std::uint64_t>(bytes) != number || (flags != kBranch && flags != kLeaf) ||
         lower <= kHeaderBytes || lower % 2 != 0 || lower > upper || upper > page_bytes_) {
-      return damaged(number);
+      return damaged_page(number);
     }
     // A branch with one child is LMDB's own only while it rearranges its list of free pages.
-    if (is_branch && lower < kHeaderBytes + 4 && kind_ != Kind::free_pages) return damaged(number);
+    if (is_branch && lower < kHeaderBytes + 4 && kind_ != Kind::free_pages)
+      return damaged_page(number);
     std::size_t used = 0;
     for (std::size_t at = kHeaderBytes; at < lower && status.ok(); at += 2) {
       // A visit of a child may have moved the rooms, and used those behind ours.
       bytes = rooms_[room].data();
       rooms_used_ = room + 1;
       const std::size_t offset = number_at<std::uint16_t>(bytes + at);
-      if (offset < upper || offset + kNodeBytes > page_bytes_) return damaged(number);
+      if (offset < upper || offset + kNodeBytes > page_bytes_) return damaged_page(number);
       const std::byte* node = bytes + offset;
       const std::size_t key_bytes = number_at<std::uint16_t>(node + 6);
       const std::size_t left = page_bytes_ - offset;
-      if (key_bytes > kKeyBytesMax || kNodeBytes + key_bytes > left) return damaged(number);
+      if (key_bytes > kKeyBytesMax || kNodeBytes + key_bytes > left) return damaged_page(number);
       // The first key of a branch is never looked at: what is less goes there.
       const bool is_first_child = is_branch && at == kHeaderBytes;
       if (!is_first_child && !in_order({node + kNodeBytes, key_bytes}, is_branch)) {
-        return damaged(number);
+        return damaged_page(number);
       }
       std::size_t node_bytes = kNodeBytes + key_bytes;
       if (!is_branch) {
         const std::size_t kept = value_bytes_kept(node);
-        if (kept > left - node_bytes) return damaged(number);
+        if (kept > left - node_bytes) return damaged_page(number);
         node_bytes += kept;
       }
       used += (node_bytes + 1) / 2 * 2;
       status = is_branch ? branch_node(node, depth) : leaf_node(number, node);
     }
     // Nodes lie without gaps from `upper` to the page's end.
-    if (status.ok() && used != page_bytes_ - upper) return damaged(number);
+    if (status.ok() && used != page_bytes_ - upper) return damaged_page(number);
     return status;
   }
 
@@ -217,20 +216,20 @@ class Walk {
     const unsigned flags = number_at<std::uint16_t>(node + 4);
     const std::byte* value = node + kNodeBytes + number_at<std::uint16_t>(node + 6);
     if (kind_ == Kind::main && (flags & kTableValue) != 0) {
-      if (flags != kTableValue || size != kTableBytes) return damaged(number);
+      if (flags != kTableValue || size != kTableBytes) return damaged_page(number);
       const auto* name = reinterpret_cast<const char*>(node + kNodeBytes);
       if (!is_walked({name, number_at<std::uint16_t>(node + 6)})) return Status();
       std::array<std::byte, kTableBytes> copy;
       std::memcpy(copy.data(), value, kTableBytes);
       return table(copy.data(), Kind::rows);
     }
-    if ((flags & ~kBigValue) != 0) return damaged(number);
+    if ((flags & ~kBigValue) != 0) return damaged_page(number);
     if (flags == kBigValue) return overflow(number_at<std::uint64_t>(value), size);
     return kind_ == Kind::free_pages ? list_of_free({value, size}, number) : Status();
   }
 
   Status overflow(std::uint64_t number, std::uint64_t size) {
-    std::uint64_t pages = pages_of(size, page_bytes_);
+    std::uint64_t pages = pages_of_value(size, page_bytes_);
     const bool is_list = kind_ == Kind::free_pages;
     if (is_list || extent_ == Extent::everything) {
       std::array<std::byte, kHeaderBytes> header;
@@ -238,7 +237,7 @@ class Walk {
       if (!status.ok()) return status;
       // LMDB leaves a value that was written twice in one transaction the pages that it had.
       const std::uint64_t held = std::max(pages, pages_held(header.data()));
-      if (!is_header(header.data(), number, held)) return damaged(number);
+      if (!is_header(header.data(), number, held)) return damaged_page(number);
       pages = held;
     }
     if (number >= pages_ || pages > pages_ - number) {
@@ -246,7 +245,7 @@ class Walk {
                     number + pages - 1);
     }
     for (std::uint64_t page = number; page < number + pages; ++page) {
-      if (!meet(page)) return damaged(page);
+      if (!meet(page)) return damaged_page(page);
     }
     if (!is_list) return Status();
     std::vector<std::byte> list(size);
@@ -257,13 +256,13 @@ class Walk {
   // A count and as many pages, the last one first, in room for more.
   Status list_of_free(Bytes list, std::uint64_t number) {
     if (list.size() < sizeof(std::uint64_t) || list.size() % sizeof(std::uint64_t) != 0) {
-      return damaged(number);
+      return damaged_page(number);
     }
     const auto count = number_at<std::uint64_t>(list.data());
-    if (count > list.size() / sizeof(std::uint64_t) - 1) return damaged(number);
+    if (count > list.size() / sizeof(std::uint64_t) - 1) return damaged_page(number);
     for (std::uint64_t i = 1; i <= count; ++i) {
       const auto page = number_at<std::uint64_t>(list.data() + i * sizeof(std::uint64_t));
-      if (i > 1 && page >= free_.back()) return damaged(number);
+      if (i > 1 && page >= free_.back()) return damaged_page(number);
       free_.push_back(page);
     }
     return Status();
@@ -292,7 +291,7 @@ class Walk {
 };
 
 // Whether the root's own numbers can be followed.
-bool is_lawful(const Root& root, std::size_t page_bytes) noexcept {
+bool is_possible(const Root& root, std::size_t page_bytes) noexcept {
   const auto last = number_at<std::uint64_t>(root.meta.data() + kMetaBytes - 16);
   return number_at<std::uint32_t>(root.meta.data() + 24) == page_bytes && last >= kMetaPages - 1 &&
          last < kFileBytesMax / page_bytes;
@@ -347,7 +346,7 @@ Status check_number(int fd, const Root& root, std::size_t page_bytes, std::uint6
 
 bool is_header_of(const std::byte* header, std::uint64_t number, std::size_t page_bytes,
                   std::uint64_t value_bytes) noexcept {
-  return is_header(header, number, pages_of(value_bytes, page_bytes));
+  return is_header(header, number, pages_of_value(value_bytes, page_bytes));
 }
 
 Result<Root> read_root(int fd, std::size_t page_bytes, std::uint64_t number) {
@@ -366,15 +365,15 @@ Result<Extent> survey(int fd, std::uint64_t bytes_whole, std::span<const char* c
   for (std::size_t i = 0; i < kMetaPages; ++i) {
     const Result<Root> root = read_meta(fd, page_bytes, i);
     if (!root.ok() && root.error().code() != Code::not_found) return root.error();
-    if (!root.ok() || number_at<std::uint32_t>(root->meta.data()) != kMagic ||
-        number_at<std::uint32_t>(root->meta.data() + 4) != kVersion) {
+    if (!root.ok() || number_at<std::uint32_t>(root->meta.data()) != kMetaMagic ||
+        number_at<std::uint32_t>(root->meta.data() + 4) != kMetaVersion) {
       return Extent::everything;
     }
     roots[i] = *root;
     if (i == 0) page_bytes = number_at<std::uint32_t>(root->meta.data() + 24);
     if (page_bytes < kPageBytesMin || page_bytes > kPageBytesMax ||
         (page_bytes & (page_bytes - 1)) != 0) {
-      return damaged(0);
+      return damaged_page(0);
     }
   }
   // LMDB writes the two by turns. Were one of the numbers another, it would believe the older root.
@@ -384,10 +383,10 @@ Result<Extent> survey(int fd, std::uint64_t bytes_whole, std::span<const char* c
     return Status(Code::corruption, "the two roots of store/data.mdb do not follow each other");
   }
   const Root& root = roots[newest % kMetaPages];
-  if (transaction_of(root) != newest || !is_lawful(root, page_bytes)) {
-    return damaged(newest % kMetaPages);
+  if (transaction_of(root) != newest || !is_possible(root, page_bytes)) {
+    return damaged_page(newest % kMetaPages);
   }
-  if (number_at<std::uint32_t>(roots[1].meta.data() + 24) != page_bytes) return damaged(1);
+  if (number_at<std::uint32_t>(roots[1].meta.data() + 24) != page_bytes) return damaged_page(1);
   Status status = check_number(fd, root, page_bytes, *file_bytes / page_bytes);
   if (!status.ok()) return status;
 
@@ -400,8 +399,8 @@ Result<Extent> survey(int fd, std::uint64_t bytes_whole, std::span<const char* c
 
 Result<Extent> survey(int fd, const Root& root, Extent extent) {
   const auto page_bytes = number_at<std::uint32_t>(root.meta.data() + 24);
-  if (page_bytes < 512 || !is_lawful(root, page_bytes)) {
-    return damaged(transaction_of(root) % kMetaPages);
+  if (page_bytes < 512 || !is_possible(root, page_bytes)) {
+    return damaged_page(transaction_of(root) % kMetaPages);
   }
   const Result<std::uint64_t> file_bytes = bytes_of_file(fd);
   if (!file_bytes.ok()) return file_bytes.error();

@@ -18,18 +18,18 @@
 namespace skerry::store {
 namespace {
 
-constexpr char kMagic[12] = "skerry root";
-constexpr std::uint32_t kVersion = 1;
+constexpr char kRootMagic[12] = "skerry root";
+constexpr std::uint32_t kRootVersion = 1;
 constexpr std::size_t kFileBytes = 256;
 constexpr std::size_t kVersionAt = 12;
 constexpr std::size_t kBootAt = 16;
 constexpr std::size_t kBootBytes = 40;
 constexpr std::size_t kPageBytesAt = 56;
 constexpr std::size_t kRootAt = 64;
-constexpr std::size_t kRootBytes = sizeof(SyncedRoot);
+constexpr std::size_t kKeptBytes = sizeof(SyncedRoot);
 constexpr std::size_t kNumberAt = 144;  // the transaction, in it
 constexpr std::size_t kChecksumAt = kFileBytes - 4;
-static_assert(kRootAt + kRootBytes <= kChecksumAt && kNumberAt + 8 == kRootBytes);
+static_assert(kRootAt + kKeptBytes <= kChecksumAt && kNumberAt + 8 == kKeptBytes);
 
 using File = std::array<std::byte, kFileBytes>;
 using Boot = std::array<std::byte, kBootBytes>;
@@ -71,12 +71,12 @@ Result<Kept> read_kept(const std::filesystem::path& folder, File& file) {
     if (got < 0) return status_of_errno(errno, "cannot read store/synced.root: {e}");
     const auto page_bytes = get_le<std::uint64_t>(&file[kPageBytesAt]);
     if (static_cast<std::size_t>(got) != file.size() ||
-        std::memcmp(file.data(), kMagic, sizeof kMagic) != 0 ||
+        std::memcmp(file.data(), kRootMagic, sizeof kRootMagic) != 0 ||
         get_le<std::uint32_t>(&file[kChecksumAt]) != checksum(file) || page_bytes < 512 ||
         page_bytes > 65536) {
       return Status(Code::corruption, "store/synced.root is damaged");
     }
-    if (get_le<std::uint32_t>(&file[kVersionAt]) != kVersion) {
+    if (get_le<std::uint32_t>(&file[kVersionAt]) != kRootVersion) {
       return Status(Code::incompatible, "store/synced.root was made by a newer version of Skerry");
     }
   }
@@ -92,19 +92,19 @@ Result<Kept> read_kept(const std::filesystem::path& folder, File& file) {
 Status keep_synced_root(const std::filesystem::path& folder, int fd, std::uint64_t number,
                         std::uint64_t page_bytes) try {
   File file = {};
-  std::memcpy(file.data(), kMagic, sizeof kMagic);
-  put_le(&file[kVersionAt], kVersion);
+  std::memcpy(file.data(), kRootMagic, sizeof kRootMagic);
+  put_le(&file[kVersionAt], kRootVersion);
   Boot boot;
   Status status = read_boot(boot);
   if (!status.ok()) return status;
   std::memcpy(&file[kBootAt], boot.data(), boot.size());
   put_le(&file[kPageBytesAt], page_bytes);
   const std::uint64_t offset = (number & 1) * page_bytes;
-  const ssize_t got = ::pread(fd, &file[kRootAt], kRootBytes, static_cast<off_t>(offset));
+  const ssize_t got = ::pread(fd, &file[kRootAt], kKeptBytes, static_cast<off_t>(offset));
   if (got < 0) return status_of_errno(errno, "cannot read the store's root: {e}");
   std::uint64_t written = 0;
   std::memcpy(&written, &file[kRootAt + kNumberAt], sizeof written);
-  if (static_cast<std::size_t>(got) != kRootBytes || written != number) {
+  if (static_cast<std::size_t>(got) != kKeptBytes || written != number) {
     return Status(Code::corruption, "the store's root is not the last transaction's");
   }
   put_le(&file[kChecksumAt], checksum(file));
@@ -163,7 +163,7 @@ Result<bool> recover_synced_root(const std::filesystem::path& folder, bool read_
     const std::uint64_t page = number & 1;
     std::memcpy(&file[kRootAt], &page, sizeof page);
     std::memcpy(&file[kRootAt + kNumberAt], &number, sizeof number);
-    status = write_at(store.get(), std::span(file).subspan(kRootAt, kRootBytes), page * page_bytes);
+    status = write_at(store.get(), std::span(file).subspan(kRootAt, kKeptBytes), page * page_bytes);
   }
   if (status.ok() && ::fsync(store.get()) != 0) {
     status = status_of_errno(errno, "cannot sync the store's root: {e}");

@@ -69,7 +69,7 @@ Status copy(const Transaction& old, Environment& fresh, Table table, Bytes prefi
   });
 }
 
-Status damaged(const char* text, std::uint64_t a, std::uint64_t b) noexcept {
+Status damaged_source(const char* text, std::uint64_t a, std::uint64_t b) noexcept {
   return Status(Code::corruption, text, a, b);
 }
 
@@ -84,12 +84,12 @@ Status copy_vectors(const Transaction& old, Environment& fresh, std::uint32_t co
       HeapWriter heap(transaction, scratch, collection, counters);
       for (const Record& record : batch) {
         if (record.key.size() != sizeof(RowKey)) {
-          return damaged("a key of the store is damaged", 0, 0);
+          return damaged_source("a key of the store is damaged", 0, 0);
         }
         const Key key = row_number(record.key);
         if (record.value.size() != counters.shape.vector_bytes) {
-          return damaged("the vector of key {b} has {a} bytes in the store", record.value.size(),
-                         key);
+          return damaged_source("the vector of key {b} has {a} bytes in the store",
+                                record.value.size(), key);
         }
         const Result<Transaction::Room> room = heap.put(key);
         if (!room.ok()) return room.error();
@@ -104,7 +104,7 @@ Status copy_vectors(const Transaction& old, Environment& fresh, std::uint32_t co
   const Status status = each_batch(old, Table::vectors, CollectionKey(collection), put);
   if (!status.ok()) return status;
   if (counters.live != expected) {
-    return damaged("the store counts {a} vectors and holds {b}", expected, counters.live);
+    return damaged_source("the store counts {a} vectors and holds {b}", expected, counters.live);
   }
   return fresh.write([&](Transaction& transaction) {
     return transaction.put(Table::counters, CollectionKey(collection), encode(counters));

@@ -1,7 +1,8 @@
 // answer.h - does the Skerry that was linked answer rightly?
 //
 // Creates an index, replaces and removes a key, searches, and compares with what is known; makes a
-// durable collection in a folder of its own and finds it again after a second open.
+// durable collection in a folder of its own and finds it again after a second open. Whoever
+// includes this has included Skerry's headers, in its own way.
 #pragma once
 
 #include <array>
@@ -9,11 +10,6 @@
 #include <string>
 
 #include <unistd.h>
-
-#include "skerry/collection.h"
-#include "skerry/database.h"
-#include "skerry/index.h"
-#include "skerry/version.h"
 
 namespace consumer {
 

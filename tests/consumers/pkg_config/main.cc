@@ -1,4 +1,9 @@
 // main.cc - can a program use an installed Skerry through pkg-config?
+#include <skerry/collection.h>
+#include <skerry/database.h>
+#include <skerry/index.h>
+#include <skerry/version.h>
+
 #include <cstdio>
 
 #include "../answer.h"
