@@ -70,7 +70,7 @@ if [ -z "$quick" ]; then
 
   say "format"
   need_for format
-  find include src bench tests \( -name '*.h' -o -name '*.cc' \) -print0 |
+  find include src bench tests examples \( -name '*.h' -o -name '*.c' -o -name '*.cc' \) -print0 |
     xargs -0 clang-format --dry-run -Werror
 
   say "tortures, short"
