@@ -17,7 +17,7 @@
 // here: this is the same library behind another door. docs/c-api.md tells the whole story.
 //
 // Codes. A function that can fail returns a skerry_code: 0, or why not. Whatever fails changes
-// nothing. No exception, signal or line of text comes out of a call.
+// nothing. No exception and no line of text comes out of a call.
 //
 // Errors. The last parameter may be null, or a skerry_error of the caller's, which the call fills:
 // the code again, and a sentence that names what was expected and what was given.
@@ -1124,8 +1124,10 @@ SKERRY_API skerry_code skerry_snapshot_search_named(const skerry_snapshot* snaps
 // `run` calls task(argument) up to `hands` times, on threads of the host's and at once as far as
 // they are free, and returns when those calls have returned. It is called by many threads at once,
 // never from inside a task. The calling thread should be among them: only there is a progress
-// callback asked. `hands`: 1 .. 65,536, how many threads may work for one call; that is what "one a
-// core" means in the options then.
+// callback asked. A call that has not begun when another has returned has nothing left to do, and
+// must not be waited for: its thread may be waiting for the call that this is a part of. `hands`: 1
+// .. 65,536, how many threads may work for one call; that is what "one a core" means in the options
+// then.
 typedef struct skerry_executor {
   size_t struct_size;
   void (*run)(void* context, void (*task)(void* argument), void* argument, uint32_t hands);

@@ -49,7 +49,8 @@ struct Executor {
   // Calls task(argument) up to `hands` times, on any threads and at once as far as they are free,
   // and returns when those calls have returned. Never called from inside a task; by many threads at
   // once; must not throw. The calling thread should be among them: only there is a Control's
-  // function asked.
+  // function asked. A call that has not begun when another has returned has nothing left to do, and
+  // must not be waited for: its thread may be waiting for the library call that this is a part of.
   void (*run)(void* context, void (*task)(void* argument), void* argument,
               std::uint32_t hands) = nullptr;
   void* context = nullptr;

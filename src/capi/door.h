@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <exception>
 #include <filesystem>
 #include <memory>
 #include <new>
@@ -61,7 +60,7 @@ Status guarded(Call& call) noexcept {
   } catch (const std::system_error& error) {  // of paths and of threads
     return Status(Code::io_error, "the system refused: {e}",
                   static_cast<std::uint64_t>(error.code().value()));
-  } catch (const std::exception&) {
+  } catch (...) {
     return Status(Code::invalid_argument, "an exception came out of a callback");
   }
 }

@@ -205,6 +205,7 @@ int main(void) {
   // A saved index and what is read of it.
   CHECK_OK(skerry_index_save(index, "c_allocator.image", NULL, &error));
   CHECK_OK(skerry_index_load("c_allocator.image", NULL, NULL, &refused, &error));
+  CHECK(host.piece_bytes + host.committed_bytes >= out + (int64_t)stats.vector_bytes);
   CHECK_OK(skerry_index_search(refused, &query, 5, hits, NULL, &found, &error));
   CHECK(hits[0].distance == 0);
   skerry_index_free(refused);

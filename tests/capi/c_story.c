@@ -747,6 +747,7 @@ static void whole_database(void) {
   skerry_database* second = NULL;
   skerry_collection* docs = NULL;
   skerry_collection* copy = NULL;
+  skerry_collection* dropped = NULL;
   const skerry_collection* both[2];
   const char* const names[2] = {"one", "two"};
   const float zero[2] = {0, 0};
@@ -759,6 +760,8 @@ static void whole_database(void) {
   skerry_repair_summary summary = SKERRY_REPAIR_SUMMARY_INIT;
   skerry_collection_repair lost = SKERRY_COLLECTION_REPAIR_INIT;
   struct Walk walk = {0, 0, 0};
+  uint64_t number = 0;
+  skerry_bool is_there = 0;
   char backup[256];
 
   how.create_if_missing = 0;
@@ -791,7 +794,12 @@ static void whole_database(void) {
   CHECK_OK(skerry_database_create_many(database, names, 2, &options, &error));
   CHECK_CODE(skerry_database_create_many(database, names, 2, &options, &error),
              SKERRY_ALREADY_EXISTS);
+  CHECK_OK(skerry_database_open_collection(database, "two", NULL, &dropped, &error));
   CHECK_OK(skerry_database_drop(database, "two", &error));
+  CHECK_CODE(skerry_collection_size(dropped, &number, &error), SKERRY_CLOSED);
+  CHECK_CODE(skerry_collection_contains(dropped, 1, &is_there, &error), SKERRY_CLOSED);
+  CHECK_CODE(skerry_collection_upsert(dropped, 1, &query, NULL, &error), SKERRY_CLOSED);
+  skerry_collection_free(dropped);
   CHECK_OK(skerry_database_list(database, add_listed, &walk, &error));
   CHECK(walk.calls == 4 && walk.sum == strlen("docs") + strlen("one") + strlen("other") + 5);
   walk.calls = walk.sum = 0;
