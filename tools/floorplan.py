@@ -26,23 +26,26 @@ ROOMS = {
     "index": ("src/index", ("graph", "quant", "simd", "base")),
     "store": ("src/store", ("base",)),
     "db": ("src/db", ("store", "index", "graph", "quant", "simd", "base")),
+    "capi": ("src/capi", ("base",)),
     "formats": ("src/formats", ("base",)),
     "bench": ("bench", ("formats",)),
     "cli": ("src/cli", ("formats", "bench")),
     # Tests look into every room; no room looks at them.
     "consumers": ("tests/consumers", ()),
+    "examples": ("examples", ()),
     "tests": ("tests", ("cli", "bench", "formats", "db", "store", "index", "graph", "quant", "simd",
                         "base", "consumers")),
 }
 # Files that measure one room from the bench and so see what that room sees.
 EXCEPTIONS = {"bench/kernels_bench.cc": "simd", "bench/machine.cc": "quant"}
-SUFFIXES = {".h", ".cc", ".cpp", ".inc"}
+SUFFIXES = {".h", ".c", ".cc", ".cpp", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 DRAWING = """\
   front door    {public}
 
-  doors         {cli}
+  doors         {capi}
+                {cli}
                 {bench}
                 {formats}
 
@@ -59,6 +62,7 @@ DRAWING = """\
 
   tests         {tests}
                 {consumers}
+                {examples}
 """
 
 
@@ -103,7 +107,7 @@ def survey(root):
     size = {room: [0, 0] for room in ROOMS}
     arrows = {}
     problems = []
-    for top in ("include", "src", "bench", "tests"):
+    for top in ("include", "src", "bench", "tests", "examples"):
         for path in sorted((root / top).rglob("*")):
             if path.suffix not in SUFFIXES or not path.is_file():
                 continue

@@ -406,7 +406,7 @@ void CollectionState::publish(std::span<Request* const> group) noexcept {
   steps_.clear();
   std::uint32_t threads = 0;
   const auto show = [&] {
-    if (!steps_.empty()) engine().publish(steps_, std::min(threads, core_count()));
+    if (!steps_.empty()) engine().publish(steps_, std::min(threads, hand_count()));
     steps_.clear();
     threads = 0;
   };
@@ -419,7 +419,7 @@ void CollectionState::publish(std::span<Request* const> group) noexcept {
     if (request->sequence == 0) continue;
     for (KeyRecordPtr& record : request->fresh) view().book.add(std::move(record));
     steps_.push_back({{request->numbers(), request->vectors, removal}, request->sequence});
-    threads += request->threads == 0 ? core_count() : request->threads;
+    threads += request->threads == 0 ? hand_count() : request->threads;
     log_entries_.fetch_add(request->numbers().size(), std::memory_order_relaxed);
     if (!removal || request->ids.empty()) continue;
     show();
