@@ -17,6 +17,7 @@ esac
 need_for build
 need_for doors
 need_for tests
+need_for browser
 cd "$root"
 
 passed=0
@@ -70,7 +71,7 @@ if [ -z "$quick" ]; then
 
   say "format"
   need_for format
-  find include src bench tests \( -name '*.h' -o -name '*.cc' \) -print0 |
+  find include src bench examples tests \( -name '*.h' -o -name '*.cc' \) -print0 |
     xargs -0 clang-format --dry-run -Werror
 
   say "tortures, short"

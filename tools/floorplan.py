@@ -27,12 +27,15 @@ ROOMS = {
     "store": ("src/store", ("base",)),
     "db": ("src/db", ("store", "index", "graph", "quant", "simd", "base")),
     "formats": ("src/formats", ("base",)),
-    "bench": ("bench", ("formats",)),
-    "cli": ("src/cli", ("formats", "bench")),
+    "page": ("src/page", ()),
+    "bench": ("bench", ("formats", "page")),
+    "cli": ("src/cli", ("formats", "page", "bench")),
+    # What a stranger copies: the front door alone.
+    "examples": ("examples", ()),
     # Tests look into every room; no room looks at them.
     "consumers": ("tests/consumers", ()),
-    "tests": ("tests", ("cli", "bench", "formats", "db", "store", "index", "graph", "quant", "simd",
-                        "base")),
+    "tests": ("tests", ("cli", "bench", "page", "formats", "db", "store", "index", "graph", "quant",
+                        "simd", "base")),
 }
 # Files that measure one room from the bench and so see what that room sees.
 EXCEPTIONS = {"bench/kernels_bench.cc": "simd", "bench/machine.cc": "quant"}
@@ -45,6 +48,7 @@ DRAWING = """\
   doors         {cli}
                 {bench}
                 {formats}
+                {page}
 
   hall          {db}
                   |
@@ -59,6 +63,7 @@ DRAWING = """\
 
   tests         {tests}
                 {consumers}
+                {examples}
 """
 
 
@@ -103,7 +108,7 @@ def survey(root):
     size = {room: [0, 0] for room in ROOMS}
     arrows = {}
     problems = []
-    for top in ("include", "src", "bench", "tests"):
+    for top in ("include", "src", "bench", "examples", "tests"):
         for path in sorted((root / top).rglob("*")):
             if path.suffix not in SUFFIXES or not path.is_file():
                 continue
