@@ -69,8 +69,8 @@ struct CheckReport {
 struct GraphShape {
   std::uint64_t nodes = 0;                 // live vectors whose links are made
   std::vector<std::uint64_t> levels;       // [l]: nodes of which l is the highest level
-  std::vector<std::uint64_t> out_degrees;  // [d]: nodes with d links of their own on level 0; 2 M +
-                                           // 1 counts
+  std::vector<std::uint64_t> out_degrees;  // [d]: nodes with d links of their own on level 0; of d
+                                           // up to 2 M
   std::vector<std::uint64_t> in_degrees;   // [d]: nodes that d live nodes link to on level 0; none
                                            // beyond the last count that is not 0
 };
