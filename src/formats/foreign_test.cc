@@ -198,9 +198,14 @@ TEST_F(ForeignFiles, AnEmptyIndexOfHnswlibHasNoRows) {
   file.elements = 0;
   file.level_max = -1;
   file.entry = 0xFFFFFFFF;
+  file.label_offset = 20 + 400;
+  file.element_bytes = 20 + 400 + 8;
   EXPECT_EQ(read(Foreign::hnswlib, file.header()), "");
   EXPECT_EQ(all_.rows, 0U);
-  EXPECT_EQ(all_.dimension, 3U);
+  EXPECT_EQ(all_.dimension, 100U);
+  file.label_offset = 20 + 4 * 65536;
+  file.element_bytes = 20 + 4 * 65536 + 8;
+  EXPECT_EQ(read(Foreign::hnswlib, file.header()), "dimension 65536, expected 1 to 65535");
 }
 
 TEST_F(ForeignFiles, EveryFieldOfHnswlibsHeaderIsChecked) {

@@ -35,7 +35,8 @@ struct Header {
 };
 static_assert(sizeof(Header) == 96);
 
-constexpr std::uint64_t kLinksMax = 10000;  // that hnswlib accepts as M
+constexpr std::uint64_t kLinksMax = 10000;          // that hnswlib accepts as M
+constexpr std::uint64_t kVectorBytesMax = 1 << 24;  // beyond any dimension of ours
 
 class Survey {
  public:
@@ -55,8 +56,7 @@ class Survey {
     if (h.vector_offset != link_bytes) {
       return foreign("a vector begins at", h.vector_offset, link_bytes);
     }
-    const std::uint64_t most = *source_.size();  // no part can be longer
-    if (h.label_offset <= link_bytes || h.label_offset > most) {
+    if (h.label_offset <= link_bytes || h.label_offset > link_bytes + kVectorBytesMax) {
       return foreign("a label begins at", h.label_offset, "a place behind the vector");
     }
     if (h.element_bytes != h.label_offset + sizeof(std::uint64_t)) {
@@ -68,7 +68,8 @@ class Survey {
     }
     if (!(h.level_factor > 0)) return bad("the header's level factor is not greater than 0");
     if (h.ef_construction < 1) return bad("ef_construction is 0, expected at least 1");
-    const std::uint64_t found = (most - sizeof(Header)) / (h.element_bytes + sizeof(std::uint32_t));
+    const std::uint64_t found =
+        (*source_.size() - sizeof(Header)) / (h.element_bytes + sizeof(std::uint32_t));
     if (h.elements > found) {
       return bad(
           fmt::format("truncated: {} elements promised, there is room for {}", h.elements, found));
