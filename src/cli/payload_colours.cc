@@ -26,6 +26,13 @@ std::string cut(std::string text) {
   return text.substr(0, end) + "...";
 }
 
+// Lists and objects are not looked into: they may be as deep as whoever wrote them likes.
+std::string word_of(const Json& value) {
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "an object";
+  return cut(value.is_string() ? value.get<std::string>() : value.dump());
+}
+
 }  // namespace
 
 void PayloadColours::add(std::string_view payload) {
@@ -39,9 +46,7 @@ void PayloadColours::add(std::string_view payload) {
       if (const auto value = object.find(field_); value != object.end() && !value->is_null()) {
         present = true;
         if (value->is_number()) number = value->get<double>();
-        word =
-            cut(value->is_string() ? value->get<std::string>()
-                                   : value->dump(-1, ' ', false, Json::error_handler_t::replace));
+        word = word_of(*value);
       }
     }
   }

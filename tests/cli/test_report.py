@@ -179,6 +179,15 @@ class Report(CliCase):
         self.assertIn("No payload among them is a JSON object with a field topic", page.text("map"))
         self.assertEqual(page.legend(), ["without it (20)"])
 
+    def test_a_payload_as_deep_as_you_like(self):
+        deep = '{"a": ' + "[" * 300000 + "]" * 300000 + "}"
+        self.import_jsonl([{"key": 1, "vector": [1, 1], "payload": deep},
+                           {"key": 2, "vector": [2, 1], "payload": {"a": {}}},
+                           {"key": 3, "vector": [3, 1], "payload": '{"a": ' * 150000},
+                           {"key": 4, "vector": [3, 1], "payload": {"a": True}}])
+        self.assertEqual(sorted(self.report("docs", "--color", "a").legend()),
+                         ["a list (1)", "an object (1)", "true (1)", "without it (1)"])
+
     def test_hostile_names_and_payloads_are_text(self):
         evil = "</title><script>alert('x')</script>\"&amp;\u2028"
         name = "<img src=x onerror=alert(1)>"
