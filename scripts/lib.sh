@@ -64,6 +64,7 @@ need_for() {
       need python3 python3
       ;;
     bench) need libbenchmark-dev /usr/include/benchmark/benchmark.h ;;
+    browser) need chromium chromium ;; # looks at pages that the command makes
     format) need clang-format clang-format ;;
     clang)
       need clang clang++

@@ -12,6 +12,7 @@
 
 #include "base/epoch.h"
 #include "base/fork.h"
+#include "base/watch.h"
 #include "base/workers.h"
 #include "db/calls.h"
 #include "db/database_state.h"
@@ -838,6 +839,13 @@ void CollectionState::keep(FunctionRef<bool()> go_on) noexcept try {
   if (lock.owns_lock() && is_wanted()) static_cast<void>(save_image_now(is_wanted, false, {}));
 } catch (const std::exception&) {
   image_due_at_.fetch_add(kLogEntriesBeforeImage, std::memory_order_relaxed);
+}
+
+Result<GraphShape> CollectionState::shape(const Control& control) const {
+  const Inside inside(*this);
+  if (!inside.status().ok()) return inside.status();
+  Watch watch(control, inside.engine().size());
+  return inside.engine().shape(watch);
 }
 
 Result<CollectionStats> CollectionState::stats() const {
