@@ -17,6 +17,7 @@ esac
 need_for build
 need_for doors
 need_for tests
+need_for python
 cd "$root"
 
 passed=0

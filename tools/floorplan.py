@@ -29,6 +29,7 @@ ROOMS = {
     "formats": ("src/formats", ("base",)),
     "bench": ("bench", ("formats",)),
     "cli": ("src/cli", ("formats", "bench")),
+    "python": ("src/python", ()),
     # Tests look into every room; no room looks at them.
     "consumers": ("tests/consumers", ()),
     "tests": ("tests", ("cli", "bench", "formats", "db", "store", "index", "graph", "quant", "simd",
@@ -43,6 +44,7 @@ DRAWING = """\
   front door    {public}
 
   doors         {cli}
+                {python}
                 {bench}
                 {formats}
 
