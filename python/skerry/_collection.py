@@ -37,8 +37,9 @@ class Collection(_Payloads, Writing):
     in either way.
     """
 
-    def __init__(self, core: Any) -> None:
+    def __init__(self, core: Any, database: Any) -> None:
         self._core = core
+        self._database = database  # open as long as somebody has a collection of it
 
     @property
     def name(self) -> str:
@@ -75,7 +76,7 @@ class Collection(_Payloads, Writing):
 
         Errors: Busy when as many as max_readers read the store already.
         """
-        return Snapshot(self._core.snapshot())
+        return Snapshot(self._core.snapshot(), self._database)
 
     def save_image(self, *, timeout: Optional[float] = None, progress: Progress = None) -> None:
         """Saves an image of the index now, so that the next open is quick. Counts bytes."""
@@ -116,8 +117,9 @@ class Snapshot(_Payloads, Reading):
     held makes the store grow, so hold it for an export, not for a day.
     """
 
-    def __init__(self, core: Any) -> None:
+    def __init__(self, core: Any, database: Any) -> None:
         self._core = core
+        self._database = database
 
     @property
     def sequence(self) -> int:

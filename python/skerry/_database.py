@@ -52,7 +52,7 @@ class Database:
         keys is "int" for whole numbers, "str" or "bytes" for names of 1 to 480 bytes; the others
         are those of Index. Errors: AlreadyExists; InvalidArgument names the option and its range.
         """
-        return Collection(self._core.create(name, _options(locals()), keys))
+        return Collection(self._core.create(name, _options(locals()), keys), self)
 
     def create_many(self, names: Sequence[Name], dimension: int, metric: str = "cosine", *,
                     scalar: str = "f32", codes: str = "exact", vectors: str = "memory",
@@ -68,7 +68,8 @@ class Database:
         keys may be "bytes" to have names handed out as bytes; else they are str. It takes long when
         the index must be rebuilt: ``progress`` counts vectors. Errors: NotFound, Cancelled.
         """
-        return Collection(self._core.open_collection(name, keys, timeout, as_function(progress)))
+        return Collection(self._core.open_collection(name, keys, timeout, as_function(progress)),
+                          self)
 
     def open_or_create(self, name: Name, dimension: int, metric: str = "cosine", *,
                        scalar: str = "f32", codes: str = "exact", vectors: str = "memory",
@@ -80,12 +81,13 @@ class Database:
         Errors: Incompatible names the first option in which it differs from those given.
         """
         return Collection(self._core.open_or_create(name, _options(locals()), keys, timeout,
-                                                    as_function(progress)))
+                                                    as_function(progress)), self)
 
     def clone(self, source: Name, target: Name, *, keys: Optional[str] = None,
               timeout: Optional[float] = None, progress: Progress = None) -> Collection:
         """Makes another collection with what ``source`` has now. Errors: NotFound, AlreadyExists."""
-        return Collection(self._core.clone(source, target, keys, timeout, as_function(progress)))
+        return Collection(self._core.clone(source, target, keys, timeout, as_function(progress)),
+                          self)
 
     def drop(self, name: Name) -> None:
         """Removes a collection with all that is in it. Errors: NotFound."""

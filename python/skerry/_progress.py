@@ -10,9 +10,10 @@ def as_function(progress: Any) -> Optional[Callable[[int, int], Optional[bool]]]
     A callable is itself. An object with ``update(n)``, such as a tqdm bar, is told of what is new;
     its ``total`` is set when it has none.
     """
-    update = getattr(progress, "update", None)
+    update: Any = getattr(progress, "update", None)
     if progress is None or update is None:
-        return progress
+        function: Optional[Callable[[int, int], Optional[bool]]] = progress
+        return function
     seen = 0
 
     def forward(done: int, total: int) -> None:

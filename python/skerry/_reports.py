@@ -15,7 +15,7 @@ class _Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The same as a dict, also of what is inside."""
-        return asdict(self)  # type: ignore[call-overload]
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -191,20 +191,23 @@ class Explanation:
 
 def explanation(words: dict[str, Any]) -> Explanation:
     """An Explanation of the library's dict."""
-    return Explanation(**{**words, "steps": [Hop(*step) for step in words["steps"]]})
+    words["steps"] = [Hop(*step) for step in words["steps"]]
+    return Explanation(**words)
 
 
 def collection_stats(words: dict[str, Any]) -> CollectionStats:
     """CollectionStats of the library's dict."""
-    return CollectionStats(**{**words, "index": IndexStats(**words["index"])})
+    words["index"] = IndexStats(**words["index"])
+    return CollectionStats(**words)
 
 
 def verify_report(words: dict[str, Any]) -> VerifyReport:
     """A VerifyReport of the library's dict."""
-    return VerifyReport(**{**words, "index": CheckReport(**words["index"])})
+    words["index"] = CheckReport(**words["index"])
+    return VerifyReport(**words)
 
 
 def repair_report(words: dict[str, Any]) -> RepairReport:
     """A RepairReport of the library's dict."""
-    collections = [CollectionRepair(**item) for item in words["collections"]]
-    return RepairReport(**{**words, "collections": collections})
+    words["collections"] = [CollectionRepair(**item) for item in words["collections"]]
+    return RepairReport(**words)

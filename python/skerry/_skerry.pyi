@@ -1,5 +1,5 @@
 # _skerry.pyi - what the extension has. Everything but Matches is for the package alone.
-from typing import Any, Iterator, List, Optional, Union
+from typing import Any, Iterator, List, Optional
 
 import numpy as np
 
@@ -9,7 +9,7 @@ class Matches:
     @property
     def distances(self) -> np.ndarray[Any, Any]: ...
     @property
-    def counts(self) -> Union[int, np.ndarray[Any, Any]]: ...
+    def counts(self) -> Any: ...  # int, or an array for a matrix
     @property
     def collections(self) -> Optional[np.ndarray[Any, Any]]: ...
     @property

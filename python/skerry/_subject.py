@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Callable, Iterator, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, Iterator, Optional, Sequence, Type, TypeVar, Union
 
 import numpy as np
 
@@ -66,11 +66,11 @@ class Reading:
         """
         return self._core.get(keys)
 
-    def contains(self, keys: Keys) -> Union[bool, "np.ndarray[Any, Any]"]:
+    def contains(self, keys: Keys) -> Any:
         """Is the key there? Of n keys an array of n bools. Errors: Closed."""
         return self._core.contains(keys)
 
-    def keys(self) -> Union["np.ndarray[Any, Any]", list[Key]]:
+    def keys(self) -> Any:
         """Every key once, in no particular order: an array of uint64, or a list of names."""
         return self._core.keys()
 

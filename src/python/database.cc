@@ -16,6 +16,8 @@ class OpenDatabase : public Held<Database> {
  public:
   OpenDatabase(Database database, std::shared_ptr<PythonDistance> distance)
       : Held<Database>(std::move(database)), distance_(std::move(distance)) {}
+  OpenDatabase(OpenDatabase&&) noexcept = default;
+  ~OpenDatabase() { let_go(); }  // before its distance is: threads of the database ask that
 
   const std::shared_ptr<PythonDistance>& distance() const noexcept { return distance_; }
 

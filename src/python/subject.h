@@ -53,6 +53,8 @@ class Subject : public Held<T> {
         scalar_(scalar),
         keys_(keys),
         distance_(std::move(distance)) {}
+  Subject(Subject&&) noexcept = default;
+  ~Subject() { this->let_go(); }  // before its distance is
 
   std::uint32_t dimension() const noexcept { return dimension_; }
   Scalar scalar() const noexcept { return scalar_; }

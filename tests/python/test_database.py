@@ -24,6 +24,17 @@ class Databases(Case):
             self.assertEqual((docs.name, docs.options["M"], docs.stats().opened),
                              ("docs", 8, "image"))
 
+    def test_a_collection_keeps_its_database_open(self):
+        docs = skerry.open(self.path("db")).create("docs", 8)
+        docs.add(1, self.vectors(1)[0])
+        then = docs.snapshot()
+        self.assertEqual((len(docs), len(then)), (1, 1))
+        del docs
+        self.assertEqual(then.get(1).shape, (8,))
+        del then
+        with self.open() as db:  # nobody has it open any more
+            self.assertEqual(len(db["docs"]), 1)
+
     def test_collections_by_name(self):
         with self.open() as db:
             self.assertEqual((len(db), list(db), bool(db)), (0, [], True))

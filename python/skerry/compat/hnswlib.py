@@ -103,8 +103,7 @@ class _Base:
         if filter is not None and len(rows) * 100 > len(index):
             # To ask once of each label is less than to ask on the way of each query.
             labels = index.keys()
-            passing = np.fromiter((bool(filter(label)) for label in labels.tolist()), bool,
-                                  len(labels))
+            passing = np.array([bool(filter(label)) for label in labels.tolist()], bool)
             allowed = labels[passing]
         try:
             matches = index.search(rows, k, filter=allowed, threads=self._threads(num_threads),

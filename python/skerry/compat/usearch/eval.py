@@ -17,6 +17,8 @@ def random_vectors(count: int, metric: Any = MetricKind.IP, dtype: Any = ScalarK
     """``count`` random vectors for a metric and a type, or for an index; bits are packed."""
     if index is not None:
         ndim, metric, dtype = index.ndim, index.metric, index.dtype
+    if ndim is None:
+        raise ValueError("expected ndim or index")
     metric = as_metric(metric)
     scalar = as_scalar(dtype, metric)
     if metric in BITWISE or scalar == ScalarKind.B1:

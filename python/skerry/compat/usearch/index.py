@@ -55,17 +55,17 @@ class IndexedKeys(Sequence):
     """The keys of an index as a sequence; with multi=True one for each vector."""
 
     def __init__(self, index: Index) -> None:
-        self.index = index
+        self._owner = index
 
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self._owner)
 
     def __getitem__(self, place: Any) -> Any:
-        keys = self.index._all_keys()
+        keys = self._owner._all_keys()
         return keys[list(place) if isinstance(place, Iterable) else place]
 
     def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> Any:
-        return self.index._all_keys().astype(dtype or Key)
+        return self._owner._all_keys().astype(dtype or Key)
 
 
 def _is_buffer(value: Any) -> bool:
@@ -87,7 +87,7 @@ def _bar(log: Union[str, bool], total: int, progress: Optional[Callable[[int, in
     """What is told how far a call is: the caller's function, or a bar of tqdm's when log says so."""
     if not log:
         return progress
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import]
 
     return tqdm(desc=log if isinstance(log, str) else None, total=total, unit="vector")
 
