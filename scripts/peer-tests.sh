@@ -9,7 +9,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-[ $# -ge 1 ] && [ -d "$1" ] || fail "usage: scripts/peer-tests.sh DIR [FILE...]"
+if [ $# = 0 ] || [ ! -d "$1" ]; then fail "usage: scripts/peer-tests.sh DIR [FILE...]"; fi
 tests=$(cd "$1" && pwd)
 shift
 need_for build
@@ -31,7 +31,7 @@ export PYTHONDONTWRITEBYTECODE=1
 export PYTHONPATH=$root/build/release/python/skerry/compat:$root/build/release/python:$tests
 
 # count WORD LOG: the number before the word in pytest's last line.
-count() { sed -n "\$s/.*[^0-9]\([0-9][0-9]*\) $1.*/\1/p" "$2"; }
+count() { tail -n 1 "$2" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' || echo 0; }
 
 passed=0 failed=0
 for file in "${files[@]}"; do
@@ -47,16 +47,18 @@ for file in "${files[@]}"; do
       ;;
     *)
       (cd "$work" && "$python" -m pytest -q -rf -p no:cacheprovider "$tests/$file") >"$log" 2>&1 || true
-      sed -i '$s/^/ /' "$log"
       ok=$(count passed "$log")
-      bad=$(($(count failed "$log" || true) + $(count 'errors\{0,1\}' "$log" || true)))
-      if [ -z "$ok" ] && [ "$bad" = 0 ]; then bad=1; fi
+      bad=$(($(count failed "$log") + $(count error "$log")))
+      if [ "$ok" = 0 ] && [ "$bad" = 0 ]; then bad=1; fi
       ;;
   esac
-  printf '%-40s %5d passed %5d failed\n' "$file" "${ok:-0}" "$bad"
-  if [ "$bad" != 0 ]; then grep -E '^(FAILED|ERROR|FAIL|E  )|Error: |^[a-zA-Z]*Error' "$log" | cut -c1-200 | sort | uniq -c |
-    sort -rn | head -20 >&2 || true; fi
-  passed=$((passed + ${ok:-0}))
+  printf '%-40s %5d passed %5d failed\n' "$file" "$ok" "$bad"
+  # Which ones, and what was raised, each with how often.
+  if [ "$bad" != 0 ]; then
+    sed -n 's/^FAILED .*::\([A-Za-z_0-9]*\).*/\1/p; s/^\(FAIL\|ERROR\): /\1 /p; s/^E   *\([A-Za-z]*Error: .*\)/\1/p' \
+      "$log" | cut -c1-120 | sort | uniq -c | sort -rn | head -20 >&2
+  fi
+  passed=$((passed + ok))
   failed=$((failed + bad))
 done
 printf '%-40s %5d passed %5d failed\n' "all ${#files[@]} files" "$passed" "$failed"
