@@ -18,6 +18,7 @@ need_for build
 need_for doors
 need_for tests
 need_for browser
+need_for python
 cd "$root"
 
 passed=0

@@ -31,6 +31,7 @@ ROOMS = {
     "page": ("src/page", ()),
     "bench": ("bench", ("formats", "page")),
     "cli": ("src/cli", ("formats", "page", "bench")),
+    "python": ("src/python", ()),
     # What a stranger copies: the front door alone.
     "examples": ("examples", ()),
     # Tests look into every room; no room looks at them.
@@ -47,6 +48,7 @@ DRAWING = """\
   front door    {public}
 
   doors         {capi}
+                {python}
                 {cli}
                 {bench}
                 {formats}
