@@ -59,6 +59,7 @@ METHODS = {
         "explain(VectorView, Key, span<Hit>, span<Hop>, const SearchOptions&)":
             "skerry_index_explain",
         "check(const Control&)": "skerry_index_check",
+        "shape(const Control&)": "skerry_index_shape",
         "stats()": "skerry_index_get_stats",
         "options()": "skerry_index_get_options",
         "~Index()": "skerry_index_free",
@@ -108,6 +109,7 @@ METHODS = {
         "save_image(const Control&)": "skerry_collection_save_image",
         "verify(const VerifyOptions&)": "skerry_collection_verify",
         "stats()": "skerry_collection_get_stats",
+        "shape(const Control&)": "skerry_collection_shape",
         "options()": "skerry_collection_get_options",
         "name()": "skerry_collection_get_name",
     },
@@ -172,6 +174,7 @@ FIELDS = {
     "Explanation": (("skerry_explanation",), {"result": ""}),
     "IndexStats": (("skerry_index_stats",), {}),
     "CheckReport": (("skerry_check_report", "skerry_verify_report"), {}),
+    "GraphShape": (("skerry_graph_shape",), {}),
     "CollectionStats": (("skerry_collection_stats",), {"index": ""}),
     "VerifyReport": (("skerry_verify_report",), {"index": ""}),
     "DatabaseStats": (("skerry_database_stats",), {}),

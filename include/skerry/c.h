@@ -540,6 +540,28 @@ typedef struct skerry_check_report {
 #define SKERRY_CHECK_REPORT_INIT \
   { sizeof(skerry_check_report), 0, 0, 0, 0, 0, 0 }
 
+// Numbers that a call counts into the caller's memory: as many as there is room for, and `size`
+// says how many there are. data may be null where room is 0.
+typedef struct skerry_counts {
+  uint64_t* data;
+  size_t room;
+  size_t size;
+} skerry_counts;
+
+// The graph in counts, of its live nodes. Without a graph nodes and every size are 0.
+typedef struct skerry_graph_shape {
+  uint64_t nodes;             // live vectors whose links are made
+  skerry_counts levels;       // [l]: nodes of which l is the highest level; 25 are always enough
+  skerry_counts out_degrees;  // [d]: nodes with d links of their own on level 0; 2 M + 1 of them
+  skerry_counts in_degrees;   // [d]: nodes that d live nodes link to on level 0
+} skerry_graph_shape;
+#define SKERRY_GRAPH_SHAPE_INIT      \
+  {                                  \
+    0, {NULL, 0, 0}, {NULL, 0, 0}, { \
+      NULL, 0, 0                     \
+    }                                \
+  }
+
 // What a verify compared: the first five are of the index.
 typedef struct skerry_verify_report {
   size_t struct_size;
@@ -748,6 +770,13 @@ SKERRY_API skerry_code skerry_index_explain(const skerry_index* index, const ske
 // corruption with what is broken and where. O(n M).
 SKERRY_API skerry_code skerry_index_check(const skerry_index* index, const skerry_control* control,
                                           skerry_check_report* report,
+                                          skerry_error* error) SKERRY_NOEXCEPT;
+
+// How many levels, links and in-links have the nodes of the graph? Waits for nobody. `control` may
+// be null; it counts vectors. O(n M), and 4 bytes a vector of memory. Errors: invalid_argument for
+// room without memory; out_of_memory.
+SKERRY_API skerry_code skerry_index_shape(const skerry_index* index, const skerry_control* control,
+                                          skerry_graph_shape* shape,
                                           skerry_error* error) SKERRY_NOEXCEPT;
 
 SKERRY_API skerry_code skerry_index_get_stats(const skerry_index* index, skerry_index_stats* out,
@@ -1034,6 +1063,12 @@ SKERRY_API skerry_code skerry_collection_snapshot(const skerry_collection* colle
 SKERRY_API skerry_code skerry_collection_save_image(skerry_collection* collection,
                                                     const skerry_control* control,
                                                     skerry_error* error) SKERRY_NOEXCEPT;
+
+// The graph in counts: see skerry_index_shape.
+SKERRY_API skerry_code skerry_collection_shape(const skerry_collection* collection,
+                                               const skerry_control* control,
+                                               skerry_graph_shape* shape,
+                                               skerry_error* error) SKERRY_NOEXCEPT;
 
 // Do store and index say the same? `options` may be null. Errors: corruption names what disagrees.
 SKERRY_API skerry_code skerry_collection_verify(const skerry_collection* collection,

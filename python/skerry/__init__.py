@@ -14,7 +14,8 @@ from ._errors import (AlreadyExists, Busy, Cancelled, Closed, Corruption, Error,
 from ._filters import Except
 from ._index import Index
 from ._reports import (CheckReport, CollectionInfo, CollectionRepair, CollectionStats,
-                       DatabaseStats, Explanation, Hop, IndexStats, RepairReport, VerifyReport)
+                       DatabaseStats, Explanation, GraphShape, Hop, IndexStats, RepairReport,
+                       VerifyReport)
 from ._skerry import Matches, target, version
 
 __version__ = version()
@@ -22,7 +23,7 @@ __version__ = version()
 __all__ = [
     "AlreadyExists", "Busy", "Cancelled", "CheckReport", "Closed", "Collection", "CollectionInfo",
     "CollectionRepair", "CollectionStats", "Corruption", "Database", "DatabaseStats", "Error",
-    "Except", "Explanation", "Hop", "Incompatible", "Index", "IndexStats", "InvalidArgument",
-    "IoError", "Matches", "NotFound", "OutOfMemory", "ReadOnly", "RepairReport", "Snapshot",
+    "Except", "Explanation", "GraphShape", "Hop", "Incompatible", "Index", "IndexStats",
+    "InvalidArgument", "IoError", "Matches", "NotFound", "OutOfMemory", "ReadOnly", "RepairReport", "Snapshot",
     "StorageFull", "VerifyReport", "__version__", "open", "repair", "target", "version",
 ]

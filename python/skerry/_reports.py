@@ -49,6 +49,16 @@ class CheckReport(_Report):
 
 
 @dataclass(frozen=True)
+class GraphShape(_Report):
+    """The graph in counts, of its live nodes. Without a graph nodes is 0 and the lists are empty."""
+
+    nodes: int  #: live vectors whose links are made
+    levels: list[int]  #: [l]: nodes of which l is the highest level
+    out_degrees: list[int]  #: [d]: nodes with d links of their own on level 0
+    in_degrees: list[int]  #: [d]: nodes that d live nodes link to on level 0
+
+
+@dataclass(frozen=True)
 class CollectionStats(_Report):
     """An index, and how it stands to its store."""
 

@@ -50,6 +50,7 @@ class _Writing(_Reading):
     def explain(self, vector: Any, key: Any, hops: Any, k: Any, ef: Any, recall_target: Any,
                 filter: Any, max_distance: Any, exact: Any, budget: Any, timeout: Any,
                 /) -> dict[str, Any]: ...
+    def shape(self, timeout: Any, progress: Any, /) -> dict[str, Any]: ...
 
 class Index(_Writing):
     @staticmethod

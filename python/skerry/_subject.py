@@ -8,7 +8,7 @@ import numpy as np
 
 from ._errors import NotFound
 from ._progress import as_function
-from ._reports import Explanation, explanation
+from ._reports import Explanation, GraphShape, explanation
 from ._skerry import Matches
 
 Key = Union[int, str, bytes]
@@ -128,6 +128,13 @@ class Writing(Reading):
         """
         return explanation(self._core.explain(vector, key, hops, k, ef, recall_target, filter,
                                               max_distance, exact, budget, timeout))
+
+    def shape(self, *, timeout: Optional[float] = None, progress: Progress = None) -> GraphShape:
+        """How many levels, links and in-links have the nodes of the graph? Waits for nobody.
+
+        Errors: OutOfMemory, Cancelled, Closed.
+        """
+        return GraphShape(**self._core.shape(timeout, as_function(progress)))
 
     def __delitem__(self, key: Key) -> None:
         if self._core.remove(key) == 0:

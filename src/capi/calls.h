@@ -5,10 +5,12 @@
 // and what names a vector. A Key is given by value, a name as a skerry_name*.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "capi/answers.h"
 #include "capi/arguments.h"
@@ -164,6 +166,29 @@ Status explain(const On& on, const skerry_vector* query, Given given, std::size_
   if (!why.ok()) return why.status();
   if (result != nullptr) give(written(why->result), result);
   give(written(*why), explanation);
+  return {};
+}
+
+// Into the caller's memory, as many as there is room for.
+inline void give(const std::vector<std::uint64_t>& numbers, skerry_counts& out) noexcept {
+  out.size = numbers.size();
+  std::copy_n(numbers.begin(), std::min(out.room, numbers.size()), out.data);
+}
+
+template <class On>
+Status count_shape(const On& on, const skerry_control* control, skerry_graph_shape* shape) {
+  ControlArgument watch;
+  SKERRY_TRY(watch.read(control));
+  SKERRY_NEED(shape);
+  for (const skerry_counts* counts : {&shape->levels, &shape->out_degrees, &shape->in_degrees}) {
+    if (counts->room != 0) SKERRY_NEED(counts->data);
+  }
+  const Result<GraphShape> counted = on.shape(watch.get());
+  if (!counted.ok()) return counted.status();
+  shape->nodes = counted->nodes;
+  give(counted->levels, shape->levels);
+  give(counted->out_degrees, shape->out_degrees);
+  give(counted->in_degrees, shape->in_degrees);
   return {};
 }
 

@@ -341,6 +341,13 @@ skerry_code skerry_collection_save_image(skerry_collection* collection,
   });
 }
 
+skerry_code skerry_collection_shape(const skerry_collection* collection,
+                                    const skerry_control* control, skerry_graph_shape* shape,
+                                    skerry_error* error) noexcept {
+  return with(error, collection,
+              [&] { return count_shape(collection->collection, control, shape); });
+}
+
 skerry_code skerry_collection_verify(const skerry_collection* collection,
                                      const skerry_verify_options* options,
                                      skerry_verify_report* report, skerry_error* error) noexcept {

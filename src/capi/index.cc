@@ -225,6 +225,11 @@ skerry_code skerry_index_check(const skerry_index* index, const skerry_control* 
   });
 }
 
+skerry_code skerry_index_shape(const skerry_index* index, const skerry_control* control,
+                               skerry_graph_shape* shape, skerry_error* error) noexcept {
+  return with(error, index, [&] { return count_shape(index->index, control, shape); });
+}
+
 skerry_code skerry_index_get_stats(const skerry_index* index, skerry_index_stats* out,
                                    skerry_error* error) noexcept {
   return with(error, index, [&]() -> Status {

@@ -5,6 +5,8 @@
 
 #include <type_traits>
 
+#include "python/long_call.h"
+#include "python/options.h"
 #include "python/search.h"
 #include "python/subject.h"
 #include "python/write.h"
@@ -52,6 +54,11 @@ void bind_writing(py::class_<Subject<T>>& type) {
     return explain(self, vector, key, hops,
                    {k, ef, recall_target, filter, max_distance, exact, py::none(), budget, timeout,
                     py::none()});
+  });
+  type.def("shape", [](const Self& self, handle timeout, handle progress) {
+    const auto subject = self.handle();
+    LongCall call(progress, timeout, self.raised());
+    return out(call.finish(without_gil([&] { return subject->shape(call.control()); })));
   });
 }
 

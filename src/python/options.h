@@ -23,6 +23,7 @@ DatabaseOptions database_options(const py::dict& words);
 py::dict out(const IndexOptions& options);
 py::dict out(const IndexStats& stats);
 py::dict out(const CheckReport& report);
+py::dict out(const GraphShape& shape);
 py::dict out(const CollectionStats& stats);
 py::dict out(const CollectionInfo& info);
 py::dict out(const VerifyReport& report);

@@ -52,6 +52,17 @@ py::dict out(const IndexStats& stats) {
                   "backlog"_a = stats.backlog, "sequence"_a = stats.sequence);
 }
 
+py::dict out(const GraphShape& shape) {
+  const auto list = [](const std::vector<std::uint64_t>& counts) {
+    py::list numbers;
+    for (const std::uint64_t count : counts) numbers.append(count);
+    return numbers;
+  };
+  return py::dict("nodes"_a = shape.nodes, "levels"_a = list(shape.levels),
+                  "out_degrees"_a = list(shape.out_degrees),
+                  "in_degrees"_a = list(shape.in_degrees));
+}
+
 py::dict out(const CheckReport& report) {
   return py::dict("live"_a = report.live, "tombstones"_a = report.tombstones,
                   "links"_a = report.links, "unreachable"_a = report.unreachable,

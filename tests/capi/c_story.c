@@ -382,6 +382,53 @@ static void controls(void) {
   skerry_index_free(index);
 }
 
+static void shapes(void) {
+  enum { kRows = 100, kM = 4 };
+  skerry_options options = SKERRY_OPTIONS_INIT;
+  skerry_index* index = NULL;
+  skerry_graph_shape shape = SKERRY_GRAPH_SHAPE_INIT;
+  uint64_t levels[25];
+  uint64_t out_degrees[2 * kM + 1];
+  uint64_t in_degrees[2];
+  uint64_t nodes = 0;
+  uint64_t links = 0;
+  float row[2];
+  skerry_vector vector = {row, 2, SKERRY_F32};
+  size_t i;
+  options.dimension = 2;
+  options.M = kM;
+  options.flat_below = 0;
+  CHECK_OK(skerry_index_create(&options, NULL, &index, &error));
+  for (i = 0; i < kRows; ++i) {
+    row[0] = (float)(i % 10);
+    row[1] = (float)(i / 10);
+    CHECK_OK(skerry_index_upsert(index, i, &vector, &error));
+  }
+  CHECK_OK(skerry_index_shape(index, NULL, &shape, &error)); /* no room: the sizes alone */
+  CHECK(shape.nodes == kRows && shape.levels.size >= 1 && shape.out_degrees.size > 1);
+  CHECK(shape.levels.size <= 25 && shape.out_degrees.size <= 2 * kM + 1);
+
+  shape.levels.data = levels;
+  shape.levels.room = 25;
+  shape.out_degrees.data = out_degrees;
+  shape.out_degrees.room = 2 * kM + 1;
+  shape.in_degrees.data = in_degrees;
+  shape.in_degrees.room = 2; /* the rest is only told of */
+  CHECK_OK(skerry_index_shape(index, NULL, &shape, &error));
+  for (i = 0; i < shape.levels.size; ++i) nodes += levels[i];
+  CHECK(nodes == kRows);
+  for (i = 0, nodes = 0; i < shape.out_degrees.size; ++i) {
+    nodes += out_degrees[i];
+    links += i * out_degrees[i];
+  }
+  CHECK(nodes == kRows && links >= kRows);
+  CHECK(shape.in_degrees.size > 2);
+
+  shape.in_degrees.data = NULL;
+  CHECK_CODE(skerry_index_shape(index, NULL, &shape, &error), SKERRY_INVALID_ARGUMENT);
+  skerry_index_free(index);
+}
+
 static void types(void) {
   skerry_options options = SKERRY_OPTIONS_INIT;
   skerry_index* index = NULL;
@@ -850,6 +897,7 @@ int main(void) {
   batches_with_strides();
   filters();
   controls();
+  shapes();
   types();
   custom_distance_and_files();
   explanations();

@@ -124,6 +124,7 @@ class World {
   skerry_search_result result = SKERRY_SEARCH_RESULT_INIT;
   skerry_explanation explanation = SKERRY_EXPLANATION_INIT;
   skerry_check_report check_report = SKERRY_CHECK_REPORT_INIT;
+  skerry_graph_shape shape = SKERRY_GRAPH_SHAPE_INIT;
   skerry_verify_report verify_report = SKERRY_VERIFY_REPORT_INIT;
   skerry_index_stats index_stats = SKERRY_INDEX_STATS_INIT;
   skerry_collection_stats collection_stats = SKERRY_COLLECTION_STATS_INIT;
@@ -290,6 +291,10 @@ inline constexpr Call kEveryCall[] = {
     {"skerry_index_check", Of::index, 0,
      [](World& w, skerry_error* e) {
        return skerry_index_check(w.lend(w.index), nullptr, w.lend(&w.check_report), e);
+     }},
+    {"skerry_index_shape", Of::index, 0,
+     [](World& w, skerry_error* e) {
+       return skerry_index_shape(w.lend(w.index), nullptr, w.lend(&w.shape), e);
      }},
     {"skerry_index_get_stats", Of::index, 0,
      [](World& w, skerry_error* e) {
@@ -552,6 +557,10 @@ inline constexpr Call kEveryCall[] = {
     {"skerry_collection_save_image", Of::collection, 0,
      [](World& w, skerry_error* e) {
        return skerry_collection_save_image(w.lend(w.collection), nullptr, e);
+     }},
+    {"skerry_collection_shape", Of::collection, 0,
+     [](World& w, skerry_error* e) {
+       return skerry_collection_shape(w.lend(w.collection), nullptr, w.lend(&w.shape), e);
      }},
     {"skerry_collection_verify", Of::collection, 0,
      [](World& w, skerry_error* e) {

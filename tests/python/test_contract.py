@@ -251,6 +251,20 @@ class Contract(Case):
             self.assertEqual(str(error("two words")), "two words")
             self.assertEqual(error("x").code.replace("_", ""), error.__name__.lower())
 
+    def test_shape_counts_the_graph(self):
+        rows = self.vectors(300)
+        for subject in self.subjects(flat_below=0, M=4):
+            self.assertEqual(subject.shape().nodes, 0)
+            subject.add(np.arange(300, dtype=np.uint64), rows)
+            shape = subject.shape()
+            self.assertEqual(shape.nodes, 300)
+            for counts in (shape.levels, shape.out_degrees, shape.in_degrees):
+                self.assertEqual(sum(counts), 300)
+            self.assertLessEqual(len(shape.out_degrees), 9)
+            out = sum(degree * count for degree, count in enumerate(shape.out_degrees))
+            into = sum(degree * count for degree, count in enumerate(shape.in_degrees))
+            self.assertEqual(out, into)
+
     def test_explain_says_why(self):
         for subject in self.subjects():
             vectors = self.vectors(3000)
