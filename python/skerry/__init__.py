@@ -24,6 +24,6 @@ __all__ = [
     "AlreadyExists", "Busy", "Cancelled", "CheckReport", "Closed", "Collection", "CollectionInfo",
     "CollectionRepair", "CollectionStats", "Corruption", "Database", "DatabaseStats", "Error",
     "Except", "Explanation", "GraphShape", "Hop", "Incompatible", "Index", "IndexStats",
-    "InvalidArgument", "IoError", "Matches", "NotFound", "OutOfMemory", "ReadOnly", "RepairReport", "Snapshot",
-    "StorageFull", "VerifyReport", "__version__", "open", "repair", "target", "version",
+    "InvalidArgument", "IoError", "Matches", "NotFound", "OutOfMemory", "ReadOnly", "RepairReport",
+    "Snapshot", "StorageFull", "VerifyReport", "__version__", "open", "repair", "target", "version",
 ]
