@@ -77,6 +77,11 @@ class Report(CliCase):
         titles = ["".join(bar.itertext()) for bar in bars[:33]]
         self.assertEqual(sum(int(t.split(": ")[1].split()[0].replace(",", "")) for t in titles), 3000)
         self.assertEqual([t.split(":")[0] for t in titles], [str(i) for i in range(33)])
+        linked = ["".join(bar.itertext()) for bar in bars[33:]]
+        levels = next(i for i in range(1, len(linked)) if linked[i].startswith("0: "))
+        for nodes in (linked[:levels], linked[levels:]):
+            self.assertEqual(sum(int(t.split(": ")[1].split()[0].replace(",", "")) for t in nodes),
+                             3000)
         asked = [row[0] for row in page.rows("recall")]
         self.assertEqual(asked, ["recall_target 0.9", "recall_target 0.95", "recall_target 0.98",
                                  "recall_target 0.99", "recall_target 0.995", "recall_target 0.999",
