@@ -139,6 +139,13 @@ class Report(CliCase):
         self.assertEqual({(d.get("cx"), d.get("cy")) for d in page.dots()}, {("380.0", "260.0")})
         self.assertNotIn("nan", page.html)
 
+    def test_vectors_as_large_as_floats_are(self):
+        self.import_jsonl([{"key": i, "vector": [3e38 if i % 2 else -3e38, i * 1e-40, 1.0]}
+                           for i in range(20)])
+        page = self.report()
+        self.assertEqual({dot.get("cx") for dot in page.dots()}, {"12.0", "748.0"})
+        self.assertNotIn("nan", page.html)
+
     def test_the_map_tells_clusters_apart_and_colours_them_by_a_word(self):
         def entry(i):
             middle = 100.0 if i % 2 else -100.0
