@@ -60,7 +60,8 @@ Plane flatten(std::span<float> rows, std::size_t dimension) {
     mean /= static_cast<double>(std::max<std::size_t>(count, 1));
     for (std::size_t row = 0; row < count; ++row) {
       float& component = rows[row * dimension + i];
-      component = static_cast<float>(component - mean);
+      // Half of it, of all: what lies between two floats may be beyond them.
+      component = static_cast<float>((component - mean) / 2);
       variance += double{component} * component;
     }
   }

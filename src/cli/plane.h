@@ -20,7 +20,8 @@ struct Plane {
   double y_share = 0;
 };
 
-// `rows` are rows.size() / dimension vectors one after the other; they are moved to their mean.
+// `rows` are rows.size() / dimension finite vectors one after the other; they are moved to their
+// mean, and what is far from it comes nearer by half.
 Plane flatten(std::span<float> rows, std::size_t dimension);
 
 }  // namespace skerry::cli

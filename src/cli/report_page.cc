@@ -147,18 +147,29 @@ std::string sizes(const ReportFacts& facts) {
   return part("sizes", "Sizes", body);
 }
 
-// A bar a degree, or one for some of them.
+// A bar a degree, or one for some of them. A few nodes are linked to by very many: they share the
+// last bar, so that the others can be told apart.
 std::string degrees(const char* title, const std::vector<std::uint64_t>& counts) {
-  const std::size_t each = (counts.size() + kDegreeBars - 1) / kDegreeBars;
+  const auto sum = [&](std::size_t from, std::size_t until) {
+    return std::accumulate(counts.begin() + static_cast<std::ptrdiff_t>(from),
+                           counts.begin() + static_cast<std::ptrdiff_t>(until), std::uint64_t{0});
+  };
+  std::size_t limit = counts.size();  // from there on it is the last bar
+  const std::uint64_t few = sum(0, limit) / 200;
+  std::uint64_t beyond = 0;
+  while (limit > kDegreeBars && beyond + counts[limit - 1] <= few) beyond += counts[--limit];
+  const std::size_t each = (limit + kDegreeBars - 1) / kDegreeBars;
   std::vector<Bar> drawn;
-  for (std::size_t from = 0; from < counts.size(); from += each) {
-    const std::size_t until = std::min(from + each, counts.size());
-    const std::uint64_t nodes =
-        std::accumulate(counts.begin() + static_cast<std::ptrdiff_t>(from),
-                        counts.begin() + static_cast<std::ptrdiff_t>(until), std::uint64_t{0});
+  for (std::size_t from = 0; from < limit; from += each) {
+    const std::size_t until = std::min(from + each, limit);
+    const std::uint64_t nodes = sum(from, until);
     drawn.push_back(
         {until - from == 1 ? std::to_string(from) : fmt::format("{}-{}", from, until - 1),
          static_cast<double>(nodes), count_of(nodes, "node", "nodes")});
+  }
+  if (limit < counts.size()) {
+    drawn.push_back({fmt::format("{}+", limit), static_cast<double>(beyond),
+                     count_of(beyond, "node", "nodes")});
   }
   return page::histogram({title}, {"nodes"}, drawn);
 }

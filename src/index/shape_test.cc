@@ -65,18 +65,18 @@ TEST(Shape, OfThreeNodesEachLinksToBothOthers) {
 }
 
 TEST(Shape, EveryLiveNodeIsCountedOnce) {
-  const Index index = filled(3000, {.dimension = kDimension, .M = 4, .flat_below = 0});
+  const Index index = filled(1000, {.dimension = kDimension, .M = 4, .flat_below = 0});
   const auto shape = index.shape();
   ASSERT_TRUE(shape.ok()) << shape.status().message();
-  EXPECT_EQ(shape->nodes, 3000U);
-  EXPECT_EQ(sum(shape->levels), 3000U);
-  EXPECT_EQ(sum(shape->out_degrees), 3000U);
-  EXPECT_EQ(sum(shape->in_degrees), 3000U);
+  EXPECT_EQ(shape->nodes, 1000U);
+  EXPECT_EQ(sum(shape->levels), 1000U);
+  EXPECT_EQ(sum(shape->out_degrees), 1000U);
+  EXPECT_EQ(sum(shape->in_degrees), 1000U);
   EXPECT_EQ(shape->out_degrees.size(), 9U);
   EXPECT_NE(shape->in_degrees.back(), 0U);
   EXPECT_EQ(shape->levels.size(), index.stats().levels);
   // P(level >= 1) is a quarter.
-  EXPECT_NEAR(static_cast<double>(shape->levels[0]), 2250, 150);
+  EXPECT_NEAR(static_cast<double>(shape->levels[0]), 750, 70);
   // Every link of one is an in-link of another, and check() counts those of the upper levels too.
   EXPECT_EQ(weighted(shape->out_degrees), weighted(shape->in_degrees));
   EXPECT_LT(weighted(shape->out_degrees), index.check()->links);
@@ -84,24 +84,24 @@ TEST(Shape, EveryLiveNodeIsCountedOnce) {
 }
 
 TEST(Shape, WhatWasRemovedIsNotCounted) {
-  Index index = filled(2000, {.dimension = kDimension, .M = 4, .flat_below = 0});
-  for (Key key = 0; key < 2000; key += 2) ASSERT_TRUE(index.remove(key).ok());
+  Index index = filled(600, {.dimension = kDimension, .M = 4, .flat_below = 0});
+  for (Key key = 0; key < 600; key += 2) ASSERT_TRUE(index.remove(key).ok());
   const auto shape = index.shape();
   ASSERT_TRUE(shape.ok()) << shape.status().message();
-  EXPECT_EQ(shape->nodes, 1000U);
-  EXPECT_EQ(sum(shape->levels), 1000U);
-  EXPECT_EQ(sum(shape->in_degrees), 1000U);
+  EXPECT_EQ(shape->nodes, 300U);
+  EXPECT_EQ(sum(shape->levels), 300U);
+  EXPECT_EQ(sum(shape->in_degrees), 300U);
   // Links to the departed are still links.
   EXPECT_GE(weighted(shape->out_degrees), weighted(shape->in_degrees));
 }
 
 TEST(Shape, BesideWritersEveryCallCountsOneMoment) {
-  Index index = filled(500, {.dimension = kDimension, .M = 4, .flat_below = 0});
+  Index index = filled(200, {.dimension = kDimension, .M = 4, .flat_below = 0});
   std::atomic<bool> is_done{false};
   std::thread writer([&] {
     std::mt19937_64 random(6);
-    for (int step = 0; step < 3000; ++step) {
-      const Key key = random() % 500;  // replaced: as many live ones at every moment
+    for (int step = 0; step < 1000; ++step) {
+      const Key key = random() % 200;  // replaced: as many live ones at every moment
       EXPECT_TRUE(index.upsert(key, random_vector(random)).ok());
     }
     is_done = true;
@@ -111,10 +111,10 @@ TEST(Shape, BesideWritersEveryCallCountsOneMoment) {
     const auto shape = index.shape();
     EXPECT_TRUE(shape.ok()) << shape.status().message();
     if (!shape.ok()) break;
-    EXPECT_EQ(shape->nodes, 500U);
-    EXPECT_EQ(sum(shape->levels), 500U);
-    EXPECT_EQ(sum(shape->out_degrees), 500U);
-    EXPECT_EQ(sum(shape->in_degrees), 500U);
+    EXPECT_EQ(shape->nodes, 200U);
+    EXPECT_EQ(sum(shape->levels), 200U);
+    EXPECT_EQ(sum(shape->out_degrees), 200U);
+    EXPECT_EQ(sum(shape->in_degrees), 200U);
   }
   writer.join();
 }

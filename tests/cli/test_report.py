@@ -77,6 +77,11 @@ class Report(CliCase):
         titles = ["".join(bar.itertext()) for bar in bars[:33]]
         self.assertEqual(sum(int(t.split(": ")[1].split()[0].replace(",", "")) for t in titles), 3000)
         self.assertEqual([t.split(":")[0] for t in titles], [str(i) for i in range(33)])
+        linked = ["".join(bar.itertext()) for bar in bars[33:]]
+        levels = next(i for i in range(1, len(linked)) if linked[i].startswith("0: "))
+        for nodes in (linked[:levels], linked[levels:]):
+            self.assertEqual(sum(int(t.split(": ")[1].split()[0].replace(",", "")) for t in nodes),
+                             3000)
         asked = [row[0] for row in page.rows("recall")]
         self.assertEqual(asked, ["recall_target 0.9", "recall_target 0.95", "recall_target 0.98",
                                  "recall_target 0.99", "recall_target 0.995", "recall_target 0.999",
@@ -132,6 +137,13 @@ class Report(CliCase):
         self.import_jsonl([{"key": i, "vector": [3, 4]} for i in range(30)])
         page = self.report()
         self.assertEqual({(d.get("cx"), d.get("cy")) for d in page.dots()}, {("380.0", "260.0")})
+        self.assertNotIn("nan", page.html)
+
+    def test_vectors_as_large_as_floats_are(self):
+        self.import_jsonl([{"key": i, "vector": [3e38 if i % 2 else -3e38, i * 1e-40, 1.0]}
+                           for i in range(20)])
+        page = self.report()
+        self.assertEqual({dot.get("cx") for dot in page.dots()}, {"12.0", "748.0"})
         self.assertNotIn("nan", page.html)
 
     def test_the_map_tells_clusters_apart_and_colours_them_by_a_word(self):
