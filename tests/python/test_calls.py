@@ -71,6 +71,9 @@ class CtrlC(Case):
         """Calls, and sends SIGINT once the main thread is inside the function of that name."""
         main = threading.main_thread().ident
         left = threading.Event()
+        # Programs that a shell starts in the background ignore SIGINT.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
 
         def watch():
             while not left.is_set():
