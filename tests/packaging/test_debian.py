@@ -61,7 +61,7 @@ class Debian(unittest.TestCase):
         for path in folder.rglob("*"):
             if path.is_dir():
                 continue
-            name = re.sub(r"^usr/lib(/[\w-]+-linux-gnu)?/", f"{LIBDIR}/",
+            name = re.sub(r"^usr/lib(/[\w-]+-linux-gnu)?/(?=libskerry|cmake/|pkgconfig/)", f"{LIBDIR}/",
                           path.relative_to(folder).as_posix())
             if name.endswith("/libskerry.a"):  # packages have the shared one, with its links
                 name = name[:-1] + "so"
