@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <numeric>
 #include <stdexcept>
 
+#include "formats/foreign.h"
 #include "generate.h"
 #include "run_queries.h"
 
@@ -161,6 +163,51 @@ TEST(Peers, WhatWasSavedIsLoadedAndMappedAndFindsTheSame) {
         ASSERT_EQ(peer->search(query, 0, expected), 5u);
         ASSERT_EQ(opened->search(query, 0, keys), 5u) << kind.label();
         EXPECT_EQ(keys, expected) << kind.label();
+      }
+    }
+    std::remove(file.c_str());
+  }
+}
+
+// What these libraries write is what `skerry import --from` reads.
+TEST(Peers, AnIndexFileOfAnotherLibraryIsReadWithItsKeysAndVectors) {
+  const Dataset set = small_set(Metric::l2);
+  const std::string file = ::testing::TempDir() + "skerry_foreign_" + std::to_string(::getpid());
+  for (const PeerKind& kind : present({"exact"})) {
+    const auto foreign = formats::parse_foreign(kind.impl);
+    if (!foreign.has_value()) continue;
+    for (const std::size_t rows : {std::size_t{1}, set.base.rows}) {
+      GraphOptions graph;
+      graph.capacity = set.base.rows;
+      const std::unique_ptr<Peer> peer = kind.make(set, graph);
+      peer->add(0, rows, 1);
+      for (Key key = 0; key + 1 < rows; key += 5) ASSERT_TRUE(peer->remove(key));
+      ASSERT_TRUE(peer->save(file));
+      formats::InputOptions options;
+      options.path = file;
+      std::unique_ptr<formats::VectorReader> reader;
+      formats::ForeignIndex index;
+      ASSERT_EQ(formats::open_foreign(*foreign, options, Scalar::f32, reader, index).text, "")
+          << kind.label();
+      formats::Batch all;
+      ASSERT_EQ(reader->next(set.base.rows, all).text, "") << kind.label();
+      EXPECT_EQ(index.removed, rows - all.rows);
+      EXPECT_EQ(index.M, graph.M);
+      EXPECT_EQ(index.metric.has_value(), kind.impl == "usearch");
+      EXPECT_EQ(index.metric.value_or(Metric::l2), Metric::l2);
+      EXPECT_EQ(all.rows, rows == 1 ? 1 : rows - rows / 5) << kind.label();
+      ASSERT_EQ(all.dimension, set.base.dimension);
+      const std::vector<float> vectors = formats::to_floats(all.matrix());
+      const double error = kind.scalar == "f32" ? 0 : kind.scalar == "bf16" ? 1.0 / 128 : 1;
+      for (std::size_t row = 0; row < all.rows && error < 1; ++row) {
+        const Key key = std::stoull(all.keys[row]);
+        ASSERT_LT(key, rows);
+        EXPECT_TRUE(rows == 1 || key % 5 != 0) << kind.label() << " " << key;
+        for (std::size_t i = 0; i < all.dimension; ++i) {
+          const float expected = set.base.row(key)[i];
+          ASSERT_NEAR(vectors[row * all.dimension + i], expected, std::abs(expected) * error)
+              << kind.label() << " key " << key;
+        }
       }
     }
     std::remove(file.c_str());

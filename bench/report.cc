@@ -4,37 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <stdexcept>
 
+#include "page/markup.h"
+#include "page/plot.h"
+
 namespace skerry::bench {
 namespace {
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
+using page::heading;
+using page::plot;
+using page::Series;
 
 std::string text_of(const Line& line, const char* name) {
   const auto field = line.find(name);
@@ -60,149 +43,7 @@ std::string series_of(const Line& line) {
   return name;
 }
 
-// Colours that people who see few colours can still tell apart (Okabe and Ito); Skerry's series
-// come first and are drawn thicker.
-constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                    "#e69f00", "#56b4e9", "#000000", "#999999"};
-
-struct Series {
-  std::string name;
-  std::vector<std::pair<double, double>> points;  // x, y
-};
-
-struct Axis {
-  std::string title;
-  bool logarithmic = false;
-  double low = 0, high = 1;
-
-  double place(double value) const {  // 0 .. 1
-    if (logarithmic) return std::log(value / low) / std::log(high / low);
-    return (value - low) / (high - low);
-  }
-
-  std::vector<double> ticks() const {
-    std::vector<double> ticks;
-    if (logarithmic) {
-      for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10) {
-        for (const double step : {1.0, 2.0, 5.0}) {
-          if (power * step >= low && power * step <= high) ticks.push_back(power * step);
-        }
-      }
-      return ticks;
-    }
-    const double rough = (high - low) / 6;
-    const double power = std::pow(10, std::floor(std::log10(rough)));
-    const double step = power * (rough / power > 5 ? 10 : rough / power > 2 ? 5 : 2);
-    // + 0.0: an axis that begins a little below 0 would show -0.
-    for (double tick = std::ceil(low / step) * step + 0.0; tick <= high * (1 + 1e-9);
-         tick += step) {
-      ticks.push_back(tick);
-    }
-    return ticks;
-  }
-};
-
-std::string tick_text(double value) {
-  if (value >= 1e6) return fmt::format("{:g}M", value / 1e6);
-  if (value >= 1e3) return fmt::format("{:g}k", value / 1e3);
-  return fmt::format("{:.4g}", value);
-}
-
 constexpr double kLeastRecall = 0.8;  // of the points that are drawn
-
-constexpr double kWidth = 760, kHeight = 440;
-constexpr double kLeft = 70, kRight = 220, kTop = 20, kBottom = 50;
-
-// Makes room around the points of all series.
-void fit(Axis& x, Axis& y, const std::vector<Series>& all) {
-  double low[2] = {1e300, 1e300}, high[2] = {-1e300, -1e300};
-  for (const Series& series : all) {
-    for (const auto& [px, py] : series.points) {
-      low[0] = std::min(low[0], px), high[0] = std::max(high[0], px);
-      low[1] = std::min(low[1], py), high[1] = std::max(high[1], py);
-    }
-  }
-  int i = 0;
-  for (Axis* axis : {&x, &y}) {
-    if (axis->logarithmic) {
-      axis->low = low[i] / 1.15, axis->high = high[i] * 1.15;
-    } else {
-      const double margin = std::max(1e-3, (high[i] - low[i]) * 0.03);
-      axis->low = low[i] - margin, axis->high = high[i] + margin;
-    }
-    ++i;
-  }
-}
-
-std::string plot(Axis x, Axis y, const std::vector<Series>& all) {
-  fit(x, y, all);
-  const double right = kWidth - kRight, bottom = kHeight - kBottom;
-  const auto px = [&](double value) { return kLeft + x.place(value) * (right - kLeft); };
-  const auto py = [&](double value) { return bottom - y.place(value) * (bottom - kTop); };
-  std::string svg =
-      fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\">\n",
-                  kWidth, kHeight);
-  for (const double tick : x.ticks()) {
-    svg += fmt::format(
-        "<line class=\"grid\" x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2}\"/>"
-        "<text x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>\n",
-        px(tick), kTop, bottom, bottom + 18, tick_text(tick));
-  }
-  for (const double tick : y.ticks()) {
-    svg += fmt::format(
-        "<line class=\"grid\" x1=\"{0}\" y1=\"{2:.1f}\" x2=\"{1}\" y2=\"{2:.1f}\"/>"
-        "<text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n",
-        kLeft, right, py(tick), kLeft - 6, py(tick) + 4, tick_text(tick));
-  }
-  svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-                     (kLeft + right) / 2, kHeight - 8, escaped(x.title));
-  svg += fmt::format(
-      "<text transform=\"translate(14 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
-      (kTop + bottom) / 2, escaped(y.title));
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const char* colour = kColours[i % std::size(kColours)];
-    const bool ours = all[i].name.starts_with("skerry");
-    std::string path, dots;
-    for (const auto& [vx, vy] : all[i].points) {
-      path += fmt::format("{:.1f},{:.1f} ", px(vx), py(vy));
-      dots += fmt::format(
-          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"><title>{}: {} at "
-          "{:.4g}</title></circle>",
-          px(vx), py(vy), colour, escaped(all[i].name), tick_text(vy), vx);
-    }
-    svg += fmt::format(
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"{}/>{}\n", path,
-        colour, ours ? 3 : 1.5, i >= std::size(kColours) ? " stroke-dasharray=\"5 3\"" : "", dots);
-    const double line = kTop + 14 + 20 * static_cast<double>(i);
-    svg += fmt::format(
-        "<line x1=\"{0}\" y1=\"{2}\" x2=\"{1}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"{4}\"/>"
-        "<text x=\"{5}\" y=\"{6}\">{7}</text>\n",
-        right + 14, right + 38, line, colour, ours ? 3 : 1.5, right + 46, line + 4,
-        escaped(all[i].name));
-  }
-  return svg + "</svg>\n";
-}
-
-// Lines across: one bar a series.
-std::string bars(const std::vector<Series>& all, const std::string& unit) {
-  double most = 1e-300;
-  for (const Series& series : all) most = std::max(most, series.points.back().second);
-  const double height = 30 * static_cast<double>(all.size()) + 10;
-  std::string svg =
-      fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\">\n",
-                  kWidth, height);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const double top = 8 + 30 * static_cast<double>(i);
-    const double value = all[i].points.back().second;
-    svg += fmt::format(
-        "<text x=\"190\" y=\"{0}\" text-anchor=\"end\">{1}</text><rect x=\"200\" y=\"{2}\" "
-        "width=\"{3:.1f}\" height=\"20\" fill=\"{4}\"/><text x=\"{5:.1f}\" y=\"{0}\">{6:.0f} "
-        "{7}</text>\n",
-        top + 15, escaped(all[i].name), top, value / most * 430, kColours[i % std::size(kColours)],
-        206 + value / most * 430, value, escaped(unit));
-  }
-  return svg + "</svg>\n";
-}
 
 // The lines of one plot, cut into series in the order in which they first come.
 std::vector<Series> series(const std::vector<const Line*>& lines, const char* x, const char* y) {
@@ -212,10 +53,22 @@ std::vector<Series> series(const std::vector<const Line*>& lines, const char* x,
     const std::string name = series_of(*line);
     auto place = std::find_if(all.begin(), all.end(),
                               [&](const Series& series) { return series.name == name; });
-    if (place == all.end()) place = all.insert(all.end(), Series{name, {}});
+    if (place == all.end()) {
+      place = all.insert(all.end(), Series{name, {}, name.starts_with("skerry")});
+    }
     place->points.emplace_back(number_of(*line, x), number_of(*line, y));
   }
   return all;
+}
+
+// One bar a series: its last value.
+std::string bars(const std::vector<Series>& all, const std::string& unit) {
+  std::vector<page::Bar> drawn;
+  for (const Series& one : all) {
+    const double value = one.points.back().second;
+    drawn.push_back({one.name, value, fmt::format("{:.0f} {}", value, unit)});
+  }
+  return page::bars(drawn);
 }
 
 // Lines of one word whose `fields` agree, under a heading that says what they agree in.
@@ -236,10 +89,6 @@ std::map<std::string, std::vector<const Line*>> groups(const std::vector<Line>& 
   return found;
 }
 
-std::string heading(const std::string& text) {
-  return "<h2>" + escaped(text) + "</h2>\n";
-}
-
 std::string table(const std::vector<const Line*>& lines) {
   std::vector<std::string> columns;
   for (const Line* line : lines) {
@@ -247,34 +96,18 @@ std::string table(const std::vector<const Line*>& lines) {
       if (std::find(columns.begin(), columns.end(), name) == columns.end()) columns.push_back(name);
     }
   }
-  std::string html = "<div class=\"wide\"><table><tr>";
-  for (const std::string& column : columns) html += "<th>" + escaped(column) + "</th>";
-  html += "</tr>\n";
+  std::vector<std::vector<std::string>> rows;
   for (const Line* line : lines) {
-    html += "<tr>";
-    for (const std::string& column : columns) {
-      html += "<td>" + escaped(text_of(*line, column.c_str())) + "</td>";
-    }
-    html += "</tr>\n";
+    std::vector<std::string>& row = rows.emplace_back();
+    for (const std::string& column : columns) row.push_back(text_of(*line, column.c_str()));
   }
-  return html + "</table></div>\n";
+  return page::table(columns, rows);
 }
-
-constexpr const char* kStyle =
-    "body{font:15px/1.5 "
-    "system-ui,sans-serif;color:#222;background:#fff;max-width:60rem;margin:2rem "
-    "auto;padding:0 1rem}h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}svg{width:100%;"
-    "height:auto;font:12px system-ui,sans-serif}.grid{stroke:#e3e3e3}.wide{overflow-x:auto}table{"
-    "border-collapse:collapse;font-size:12px}th,td{padding:2px 8px;border-bottom:1px solid #e3e3e3;"
-    "text-align:right;white-space:nowrap}";
 
 }  // namespace
 
 std::string report_page(const std::vector<Line>& lines) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><title>Skerry "
-      "benchmark</title><style>{}</style></head>\n<body><h1>Skerry benchmark</h1>\n",
-      kStyle);
+  std::string html = "<h1>Skerry benchmark</h1>\n";
 
   for (const auto& [what, found] :
        groups(lines, "search", {"data", "n", "d", "metric", "threads"})) {
@@ -352,7 +185,7 @@ std::string report_page(const std::vector<Line>& lines) {
     }
     html += heading("Every line of " + word) + table(found);
   }
-  return html + "</body></html>\n";
+  return page::document("Skerry benchmark", html);
 }
 
 void write_report(const std::vector<Line>& lines, const std::filesystem::path& path) {

@@ -15,7 +15,7 @@ function(skerry_check_prefetch target pattern)
   set_tests_properties(${target}_prefetches PROPERTIES ENVIRONMENT OBJDUMP=${CMAKE_OBJDUMP})
 endfunction()
 
-skerry_check_prefetch(skerry_objects "/(simd/(scalar|avx2|avx512)|index/(hold|insert|search_walk))[.]cc[.]")
+skerry_check_prefetch(skerry_objects "/(simd/(scalar|avx2|avx512)|index/(connect|hold|insert|search_walk))[.]cc[.]")
 if(TARGET skerry_bench)
   skerry_check_prefetch(skerry_bench "/machine[.]cc[.]")
 endif()

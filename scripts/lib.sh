@@ -44,6 +44,11 @@ need() {
   quietly as_root apt-get -q install -y --no-install-recommends "$1"
 }
 
+# The interpreter that the Python package is built for and tested with: Debian's, whatever else is
+# first on the path. The release build makes the package once somebody asked for it.
+python=/usr/bin/python3
+release_options=()
+
 # need_for WORK: what that work needs.
 need_for() {
   case $1 in
@@ -63,7 +68,15 @@ need_for() {
       need libgtest-dev /usr/include/gtest/gtest.h
       need python3 python3
       ;;
+    python)
+      need python3 "$python"
+      need python3-dev /usr/bin/python3-config
+      need python3-numpy /usr/lib/python3/dist-packages/numpy/__init__.py
+      need pybind11-dev /usr/include/pybind11/pybind11.h
+      release_options=(-DSKERRY_BUILD_PYTHON=ON -DPython3_EXECUTABLE="$python")
+      ;;
     bench) need libbenchmark-dev /usr/include/benchmark/benchmark.h ;;
+    browser) need chromium chromium ;; # looks at pages that the command makes
     format) need clang-format clang-format ;;
     clang)
       need clang clang++
@@ -90,7 +103,7 @@ need_for() {
 # holds is put before the build's command: tests are listed by running them as they are built.
 under=()
 build_preset() {
-  local preset=$1 targets=() lock
+  local preset=$1 targets=() options=() lock
   if [ $# -gt 1 ]; then targets=(--target "${@:2}"); fi
   if command -v ccache >/dev/null; then
     # One cache for all clones: paths are taken from the root.
@@ -100,7 +113,8 @@ build_preset() {
   exec {lock}>"$root/build/$preset.lock"
   flock "$lock"
   say "building $preset"
-  quietly cmake -S "$root" --preset "$preset"
+  if [ "$preset" = release ]; then options=("${release_options[@]}"); fi
+  quietly cmake -S "$root" --preset "$preset" "${options[@]}"
   quietly "${under[@]}" cmake --build "$root/build/$preset" "${targets[@]}"
   exec {lock}>&-
 }

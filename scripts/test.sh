@@ -17,6 +17,8 @@ esac
 need_for build
 need_for doors
 need_for tests
+need_for browser
+need_for python
 cd "$root"
 
 passed=0
@@ -70,7 +72,7 @@ if [ -z "$quick" ]; then
 
   say "format"
   need_for format
-  find include src bench tests \( -name '*.h' -o -name '*.cc' \) -print0 |
+  find include src bench tests examples \( -name '*.h' -o -name '*.c' -o -name '*.cc' \) -print0 |
     xargs -0 clang-format --dry-run -Werror
 
   say "tortures, short"
@@ -95,6 +97,7 @@ if [ -z "$quick" ]; then
       *) memory+=("$(basename "$test" .cc)") ;;
     esac
   done
+  memory+=(every_call_test c_{header,threads}_test c_{story,sizes,executor,allocator} example_c)
   need_for clang
   use_sanitizer asan-ubsan
   build_preset asan-ubsan "${memory[@]}" skerry_cli
@@ -107,7 +110,7 @@ if [ -z "$quick" ]; then
   # Where threads meet. What one thread does alone is half of the time and none of what
   # ThreadSanitizer can find; scripts/sanitize.sh tsan runs that too.
   threads=(skerry_unit_tests {writers,concurrency,contract_batch,contract_update,linearizability,model}_test
-    {persistence,snapshot,tenants}_test)
+    {persistence,snapshot,tenants}_test c_threads_test c_executor)
   alone='SurveyTest.*:RemainsTest.*:VerifyTest.*:Heap*:Here/*:RowScanTest.*:KeyBook*'
   alone+=':*IndexTest.F*:*IndexTest.Survives*:Image.L*:Image.N*:Image.E*:Image.*Damaged*'
   alone+=':*Explain*:DiskVectors.A*:*IndexTest*/exact:*IndexTest*/sq8'

@@ -310,7 +310,7 @@ TEST_P(CancelContract, OfAStoppedBatchNothingIsThere) {
 
 // -- the index's own ------------------------------------------------------------------------------
 
-TEST(Cancel, AStoppedCheckOrSaveOfAnIndexLeavesEverythingAsItWas) {
+TEST(Cancel, AStoppedCheckShapeOrSaveOfAnIndexLeavesEverythingAsItWas) {
   TempDir folder;
   Random random(8);
   const Table table = random_table(random, Scalar::f32, 3000, 8);
@@ -322,6 +322,10 @@ TEST(Cancel, AStoppedCheckOrSaveOfAnIndexLeavesEverythingAsItWas) {
   const Call check = [&](const Control& control) { return index->check(control).status(); };
   expect_all_or_nothing(
       check, [] {}, questions_of(check));
+
+  const Call shape = [&](const Control& control) { return index->shape(control).status(); };
+  expect_all_or_nothing(
+      shape, [] {}, questions_of(shape));
 
   const auto path = folder / "index";
   const Call save = [&](const Control& control) { return index->save(path, control); };

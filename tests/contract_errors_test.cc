@@ -76,6 +76,7 @@ void expect_closed(Index& index) {
   EXPECT_ERROR(index.search_batch(rows, hits, counts), Code::closed);
   EXPECT_ERROR(index.for_each([](Key) { return true; }), Code::closed);
   EXPECT_ERROR(index.check(), Code::closed);
+  EXPECT_ERROR(index.shape(), Code::closed);
   EXPECT_ERROR(index.save(folder / "index"), Code::closed);
   EXPECT_FALSE(index.contains(1));
   EXPECT_EQ(index.size(), 0u);
@@ -117,6 +118,7 @@ void expect_closed(Collection docs) {
   EXPECT_ERROR(docs.for_each([](Key) { return true; }), Code::closed);
   EXPECT_ERROR(docs.save_image(), Code::closed);
   EXPECT_ERROR(docs.verify(), Code::closed);
+  EXPECT_ERROR(docs.shape(), Code::closed);
   EXPECT_ERROR(docs.stats(), Code::closed);
   EXPECT_FALSE(docs.contains(1));
   EXPECT_EQ(docs.size(), 0u);

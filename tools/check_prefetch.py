@@ -11,6 +11,7 @@ not in the cache is then a quarter slower, and no test fails. What is looked for
   walks          each fetches lists of two lines at three places: of the two nodes that it asks
                  (ask_two), and of those that the pool takes in (src/graph/beam_search.h). Either may
                  be a function of its own, or part of the one that calls it.
+  links back     a list of two lines, its owner, and those who are in it (src/index/connect.cc)
 
 Exits with 1 when a prefetch is missing, or when an object has nothing that should prefetch.
 
@@ -34,6 +35,8 @@ WALK_LEAST = 2  # beside what it asks
 # Who walks, and how many walks each has when they are part of it or of its lambdas.
 WALKERS = {"skerry::Engine::Search::Walk::walk_from(": 2,
            "skerry::Engine::plan_links(": 1, "skerry::Engine::walk_to(": 1}
+# Who asks ahead without a walk, and how often.
+OTHERS = {"skerry::Engine::connect_together(": 4}
 
 
 def prefetches(path):
@@ -67,6 +70,9 @@ def look(counts):
         if own:
             found[walker + "...)"] = (sum(own) + sum(count for count, _ in walks.values()),
                                       number * least)
+    for other, least in OTHERS.items():
+        found.update({name: (count, least) for name, count in counts.items()
+                      if name.startswith(other)})
     return found
 
 

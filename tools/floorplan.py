@@ -26,25 +26,33 @@ ROOMS = {
     "index": ("src/index", ("graph", "quant", "simd", "base")),
     "store": ("src/store", ("base",)),
     "db": ("src/db", ("store", "index", "graph", "quant", "simd", "base")),
+    "capi": ("src/capi", ("base",)),
     "formats": ("src/formats", ("base",)),
-    "bench": ("bench", ("formats",)),
-    "cli": ("src/cli", ("formats", "bench")),
+    "page": ("src/page", ()),
+    "bench": ("bench", ("formats", "page")),
+    "cli": ("src/cli", ("formats", "page", "bench")),
+    "python": ("src/python", ()),
+    # What a stranger copies: the front door alone.
+    "examples": ("examples", ()),
     # Tests look into every room; no room looks at them.
     "consumers": ("tests/consumers", ()),
-    "tests": ("tests", ("cli", "bench", "formats", "db", "store", "index", "graph", "quant", "simd",
-                        "base", "consumers")),
+    "tests": ("tests", ("cli", "bench", "page", "formats", "db", "store", "index", "graph", "quant",
+                        "simd", "base", "consumers")),
 }
 # Files that measure one room from the bench and so see what that room sees.
 EXCEPTIONS = {"bench/kernels_bench.cc": "simd", "bench/machine.cc": "quant"}
-SUFFIXES = {".h", ".cc", ".cpp", ".inc"}
+SUFFIXES = {".h", ".c", ".cc", ".cpp", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 DRAWING = """\
   front door    {public}
 
-  doors         {cli}
+  doors         {capi}
+                {python}
+                {cli}
                 {bench}
                 {formats}
+                {page}
 
   hall          {db}
                   |
@@ -59,6 +67,7 @@ DRAWING = """\
 
   tests         {tests}
                 {consumers}
+                {examples}
 """
 
 
@@ -103,7 +112,7 @@ def survey(root):
     size = {room: [0, 0] for room in ROOMS}
     arrows = {}
     problems = []
-    for top in ("include", "src", "bench", "tests"):
+    for top in ("include", "src", "bench", "tests", "examples"):
         for path in sorted((root / top).rglob("*")):
             if path.suffix not in SUFFIXES or not path.is_file():
                 continue

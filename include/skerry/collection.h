@@ -130,6 +130,9 @@ class SKERRY_API Collection {
   Result<Explanation> explain(VectorView query, std::string_view name, std::span<NamedHit> hits,
                               std::span<NamedHop> hops, const SearchOptions& options = {}) const;
 
+  // The graph in counts. See Index::shape; reads nothing of the store.
+  Result<GraphShape> shape(const Control& control = {}) const;
+
   // The collection as it is now, for as long as the handle is held: see snapshot.h. busy: as many
   // as max_readers read the store already.
   Result<Snapshot> snapshot() const;

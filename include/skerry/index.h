@@ -25,6 +25,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "skerry/explain.h"
 #include "skerry/export.h"
@@ -62,6 +63,16 @@ struct CheckReport {
   std::uint64_t links = 0;        // directed, all levels
   std::uint64_t unreachable = 0;  // live nodes that no walk from the entry point meets
   std::uint32_t levels = 0;
+};
+
+// The graph in counts, of its live nodes. Without a graph nodes is 0 and the lists are empty.
+struct GraphShape {
+  std::uint64_t nodes = 0;                 // live vectors whose links are made
+  std::vector<std::uint64_t> levels;       // [l]: nodes of which l is the highest level
+  std::vector<std::uint64_t> out_degrees;  // [d]: nodes with d links of their own on level 0; of d
+                                           // up to 2 M
+  std::vector<std::uint64_t> in_degrees;   // [d]: nodes that d live nodes link to on level 0; none
+                                           // beyond the last count that is not 0
 };
 
 class SKERRY_API Index {
@@ -151,6 +162,12 @@ class SKERRY_API Index {
   // Walks every invariant of the graph, the directory and the slots. Writers wait meanwhile.
   // Errors: corruption with what is broken and where. O(n M). The control counts vectors.
   Result<CheckReport> check(const Control& control = {}) const;
+
+  // How many levels, links and in-links have the nodes of the graph? Reads the lists as a search
+  // does, and waits for nobody: beside writers each list is as it was at some moment of the call.
+  // O(n M), and 4 bytes a slot of memory. The space of what is removed meanwhile returns only after
+  // the call. The control counts vectors. Errors: out_of_memory.
+  Result<GraphShape> shape(const Control& control = {}) const;
 
   IndexStats stats() const;
   const IndexOptions& options() const;

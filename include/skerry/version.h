@@ -1,4 +1,4 @@
-// version.h - which Skerry is this?
+// version.h - which Skerry is this? The numbers are for C too (c.h).
 #pragma once
 
 #include "skerry/export.h"
@@ -7,6 +7,7 @@
 #define SKERRY_VERSION_MINOR 1
 #define SKERRY_VERSION_PATCH 0
 
+#ifdef __cplusplus
 namespace skerry {
 
 // "0.1.0", of the library that was linked. Never null.
@@ -16,3 +17,4 @@ SKERRY_API const char* version() noexcept;
 SKERRY_API const char* target() noexcept;
 
 }  // namespace skerry
+#endif

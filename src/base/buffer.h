@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <type_traits>
 #include <utility>
 
+#include "base/host_functions.h"
 #include "skerry/status.h"
 
 namespace skerry {
@@ -25,16 +25,15 @@ class Buffer {
     std::swap(size_, other.size_);
     return *this;
   }
-  ~Buffer() { std::free(data_); }
+  ~Buffer() { give_lines_back(data_, bytes_of(size_)); }
 
   // Makes room for `count`; what was inside is lost when it grows. Starts on a cache line.
   Status reserve(std::size_t count) {
     if (count <= size_) return {};
     const std::size_t wish = count + size_ / 2;
-    const std::size_t bytes = (wish * sizeof(T) + 63) / 64 * 64;
-    void* fresh = std::aligned_alloc(64, bytes);
+    void* fresh = take_lines(bytes_of(wish));
     if (fresh == nullptr) return Status(Code::out_of_memory, "no memory for a search's scratch");
-    std::free(data_);
+    give_lines_back(data_, bytes_of(size_));
     data_ = static_cast<T*>(fresh);
     size_ = wish;
     return {};
@@ -45,6 +44,10 @@ class Buffer {
   T& operator[](std::size_t i) const noexcept { return data_[i]; }
 
  private:
+  static constexpr std::size_t bytes_of(std::size_t count) noexcept {
+    return (count * sizeof(T) + kLineBytes - 1) / kLineBytes * kLineBytes;
+  }
+
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -70,7 +70,14 @@ StableMemory::~StableMemory() {
 }
 
 void StableMemory::release() noexcept {
-  if (is_heap_) {
+  if (is_hosts_) {
+    const Allocator& host = *host_allocator();
+    if (is_heap_) {
+      host.release(host.context, piece_, mapped_, kLine);
+    } else {
+      host.unreserve(host.context, piece_, mapped_);
+    }
+  } else if (is_heap_) {
     std::free(piece_);
   } else if (piece_ != nullptr) {
     ::munmap(piece_, mapped_);
@@ -78,8 +85,24 @@ void StableMemory::release() noexcept {
 }
 
 Status StableMemory::reserve(std::size_t bytes) {
-  if (bytes > kHeapMax) return reserve_mapping(bytes);
+  if (bytes <= kHeapMax) return reserve_heap(bytes);
+  const Allocator* host = host_allocator();
+  return host != nullptr ? reserve_host(*host, bytes) : reserve_mapping(bytes);
+}
+
+Status StableMemory::reserve_heap(std::size_t bytes) {
   const std::size_t size = round_up(std::max<std::size_t>(bytes, 1), kLine);
+  if (const Allocator* host = host_allocator()) {
+    piece_ = host->allocate(host->context, size, kLine);
+    if (piece_ == nullptr) {
+      return Status(Code::out_of_memory, "no memory for {b} KiB", 0, size >> 10);
+    }
+    base_ = static_cast<std::byte*>(piece_);
+    mapped_ = reserved_ = size;
+    committed_ = 0;
+    is_heap_ = is_hosts_ = true;
+    return {};
+  }
   // Aligned here: aligned_alloc() cuts what it gives out of a larger piece and takes the rest back.
   piece_ = std::malloc(size + kLine);
   if (piece_ == nullptr) return Status(Code::out_of_memory, "no memory for {b} KiB", 0, size >> 10);
@@ -108,6 +131,19 @@ Status StableMemory::reserve_mapping(std::size_t bytes) {
   return {};
 }
 
+Status StableMemory::reserve_host(const Allocator& host, std::size_t bytes) {
+  const std::size_t size = round_up(bytes, page_size());
+  piece_ = host.reserve(host.context, size);
+  if (piece_ == nullptr) {
+    return Status(Code::out_of_memory, "no address space for {b} MiB", 0, bytes >> 20);
+  }
+  base_ = static_cast<std::byte*>(piece_);
+  mapped_ = reserved_ = size;
+  committed_ = 0;
+  is_hosts_ = true;
+  return {};
+}
+
 Status StableMemory::reserve(std::size_t bytes, ScratchFile file) {
   Status status = reserve_mapping(bytes);
   if (status.ok()) scratch_ = std::move(file);
@@ -116,7 +152,7 @@ Status StableMemory::reserve(std::size_t bytes, ScratchFile file) {
 
 Status StableMemory::map_file(int file, std::uint64_t offset, std::size_t bytes, bool writable) {
   if (bytes > reserved_) return Status(Code::out_of_memory, "file is larger than its reservation");
-  if (is_heap_) {
+  if (is_heap_ || is_hosts_) {
     StableMemory mapping;
     const Status status = mapping.reserve_mapping(reserved_);
     if (!status.ok()) return status;
@@ -159,16 +195,25 @@ Status StableMemory::grow(std::size_t bytes) {
     committed_ = target;
     return {};
   }
-  if (::mprotect(base_ + committed_, target - committed_, PROT_READ | PROT_WRITE) != 0) {
+  if (!commit(target)) {
     return Status(Code::out_of_memory, "no memory for {b} MiB more", 0,
                   (target - committed_) >> 20);
   }
-  // A hint: a kernel without large pages serves small ones.
-  if (target >= kHugePage) {
-    (void)::madvise(base_ + committed_, target - committed_, MADV_HUGEPAGE);
-  }
   committed_ = target;
   return {};
+}
+
+bool StableMemory::commit(std::size_t target) noexcept {
+  std::byte* const begin = base_ + committed_;
+  const std::size_t bytes = target - committed_;
+  if (is_hosts_) {
+    const Allocator& host = *host_allocator();
+    return host.commit(host.context, base_, committed_, bytes) != 0;
+  }
+  if (::mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0) return false;
+  // A hint: a kernel without large pages serves small ones.
+  if (target >= kHugePage) (void)::madvise(begin, bytes, MADV_HUGEPAGE);
+  return true;
 }
 
 Status StableMemory::grow_scratch(std::size_t bytes) {

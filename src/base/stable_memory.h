@@ -24,6 +24,9 @@
 //      | image | image | scratch | image | image | scratch -------------->|<- no access
 //         ^ private, clean   ^ copied there by make_writable()
 //
+// A host that hands in an allocator (skerry/host.h) is asked for both kinds, but for what a file is
+// mapped into.
+//
 // Threads: grow() and make_writable() by one thread at a time; what was committed may be used by
 // all meanwhile.
 #pragma once
@@ -34,6 +37,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/host_functions.h"
 #include "base/scratch_file.h"
 #include "skerry/status.h"
 
@@ -98,6 +102,7 @@ class StableMemory {
     std::swap(piece_, other.piece_);
     std::swap(mapped_, other.mapped_);
     std::swap(is_heap_, other.is_heap_);
+    std::swap(is_hosts_, other.is_hosts_);
     std::swap(scratch_, other.scratch_);
     std::swap(scratch_bytes_, other.scratch_bytes_);
     std::swap(kept_until_, other.kept_until_);
@@ -105,7 +110,10 @@ class StableMemory {
     std::swap(is_kept_, other.is_kept_);
   }
 
+  Status reserve_heap(std::size_t bytes);
+  Status reserve_host(const Allocator& host, std::size_t bytes);
   Status reserve_mapping(std::size_t bytes);
+  bool commit(std::size_t target) noexcept;
   Status grow_scratch(std::size_t target);
   Status map_scratch(std::size_t begin, std::size_t end) noexcept;
   Range find_kept_chunks(std::size_t begin, std::size_t bytes) const noexcept;
@@ -114,9 +122,10 @@ class StableMemory {
   std::byte* base_ = nullptr;
   std::size_t committed_ = 0;  // usable bytes; of a mapping whole pages
   std::size_t reserved_ = 0;
-  void* piece_ = nullptr;  // what mmap or malloc returned: base_ is aligned inside it
+  void* piece_ = nullptr;  // what mmap, malloc or the host returned: base_ is aligned inside it
   std::size_t mapped_ = 0;
-  bool is_heap_ = false;  // it was malloc
+  bool is_heap_ = false;   // it was malloc, or the host's allocate
+  bool is_hosts_ = false;  // it was the host's
 
   ScratchFile scratch_;            // byte n of it is byte n here
   std::size_t scratch_bytes_ = 0;  // of it that are mapped

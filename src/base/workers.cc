@@ -1,6 +1,7 @@
 #include "base/workers.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -9,9 +10,15 @@
 #include <thread>
 
 #include "base/fork.h"
+#include "base/host_functions.h"
 
 namespace skerry {
 namespace {
+
+std::uint32_t core_count() noexcept {
+  static const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return cores;
+}
 
 // A call that wants help. It lives on its caller's stack and is linked while hands are wanted.
 struct Job {
@@ -92,21 +99,37 @@ Workers& workers() {
   return *shared;
 }
 
+// Each call of a task can do all of it, so a host that makes fewer than it was asked for is slow
+// and not wrong; of one that makes none, this thread works.
+void run_by_host(const Executor& host, std::uint32_t hands, FunctionRef<void()> task) noexcept {
+  struct Shared {
+    FunctionRef<void()> task;
+    std::atomic<bool> is_begun{false};
+  };
+  Shared shared{task};
+  const auto work = [](void* argument) {
+    auto& mine = *static_cast<Shared*>(argument);
+    mine.is_begun.store(true, std::memory_order_relaxed);
+    mine.task();
+  };
+  host.run(host.context, work, &shared, hands);
+  if (!shared.is_begun.load(std::memory_order_relaxed)) task();
+}
+
 }  // namespace
 
-std::uint32_t core_count() noexcept {
-  static const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
-  return cores;
+std::uint32_t hand_count() noexcept {
+  const Executor* host = host_executor();
+  return host != nullptr ? host->hands : core_count();
 }
 
 void parallel(std::uint32_t threads, FunctionRef<void()> task) noexcept {
   static const std::uint64_t generation = fork_generation();
-  const std::uint32_t wanted = threads == 0 ? core_count() : threads;
-  const std::uint32_t hands = std::min(wanted, core_count());
-  if (hands <= 1 || generation != fork_generation()) {
-    task();
-    return;
-  }
+  if (threads == 1) return task();
+  const std::uint32_t most = hand_count();
+  const std::uint32_t hands = threads == 0 ? most : std::min(threads, most);
+  if (hands <= 1 || generation != fork_generation()) return task();
+  if (const Executor* host = host_executor()) return run_by_host(*host, hands, task);
   workers().run(hands - 1, task);
 }
 

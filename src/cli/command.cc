@@ -112,14 +112,25 @@ bool CreateOptions::given() const {
   for (const char* name :
        {"--metric", "--scalar", "--codes", "--vectors", "--M", "--ef-construction", "--default-ef",
         "--flat-below", "--seed", "--byte-keys"}) {
-    if (command_->count(name) > 0) return true;
+    if (given(name)) return true;
   }
   return false;
 }
 
+bool CreateOptions::given(const char* option) const {
+  return command_->count(option) > 0;
+}
+
+void CreateOptions::take_over(const IndexOptions& other) {
+  if (!given("--metric")) options.index.metric = other.metric;
+  if (!given("--scalar")) options.index.scalar = other.scalar;
+  if (!given("--M")) options.index.M = other.M;
+  if (!given("--ef-construction")) options.index.ef_construction = other.ef_construction;
+}
+
 void CreateOptions::check_against(const CollectionOptions& there, const std::string& name) const {
   const auto same = [&](const char* option, const auto& wanted, const auto& found) {
-    if (command_->count(option) == 0 || wanted == found) return;
+    if (!given(option) || wanted == found) return;
     fail(kUsage, fmt::format("collection {} is there with {} {}, not {}", name, option,
                              text_of(found), text_of(wanted)));
   };

@@ -27,8 +27,12 @@ struct CreateOptions {
 
   void add_to(CLI::App& command);
 
-  // Whether any of them was, after parsing.
+  // Whether any of them was, after parsing; or one, as "--metric".
   bool given() const;
+  bool given(const char* option) const;
+
+  // What was not given becomes as it is here: metric, scalar, M and ef_construction.
+  void take_over(const IndexOptions& other);
 
   // Fails when an option that was given differs from those of a collection that is there.
   void check_against(const CollectionOptions& there, const std::string& name) const;
@@ -46,9 +50,9 @@ Collection open_collection(Database& database, const Place& place);
 // With a bar while its index is rebuilt; from here on Ctrl-C is only noted (interrupt.h).
 Result<Collection> open_watched(Database& database, const std::string& name);
 
-// An option whose words are those of an enum.
-template <class Enum>
-CLI::Option* add_choice(CLI::App& command, const std::string& name, Enum& value,
+// An option whose words are those of an enum; the value may be optional.
+template <class Enum, class Value>
+CLI::Option* add_choice(CLI::App& command, const std::string& name, Value& value,
                         const std::map<std::string, Enum>& words, const std::string& what) {
   return command.add_option(name, value, what)
       ->transform(CLI::CheckedTransformer(words, CLI::ignore_case).description(""));
@@ -66,6 +70,7 @@ void add_import(CLI::App& app);
 void add_search(CLI::App& app);
 void add_tune(CLI::App& app);
 void add_explain(CLI::App& app);
+void add_report(CLI::App& app);
 void add_get(CLI::App& app);
 void add_remove(CLI::App& app);
 void add_rename(CLI::App& app);

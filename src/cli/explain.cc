@@ -40,6 +40,7 @@ struct Explain {
   CollectionOptions collection_options;
   Explanation why;
   float farthest_hit = 0;
+  std::uint64_t rank_without_filter = 0;  // of a key that does not pass
 
   void run() {
     catch_interrupts();
@@ -107,6 +108,16 @@ struct Explain {
     why = take(std::move(result), place.collection);
     hops.resize(std::min<std::uint64_t>(hops.size(), why.result.hops));
     if (why.result.count > 0) farthest_hit = hits[why.result.count - 1].distance;
+    if (why.fate == Fate::filtered) {
+      // Its rank is one among those that pass, and it is none of them: where would it be otherwise?
+      options.filter = {};
+      options.exact = true;
+      std::vector<AnyHit> nearest(1);
+      const auto all = collection.explain(query, wanted, nearest, {}, options);
+      if (interrupted()) fail(kInterrupted, "interrupted");
+      check(all.status(), place.collection);
+      rank_without_filter = all->rank;
+    }
     if (json_wanted()) {
       print_as_json(hops);
     } else {
@@ -129,7 +140,10 @@ struct Explain {
       case Fate::absent:
         return "The collection has no such key: it was never stored, or it was removed.";
       case Fate::filtered:
-        return "It is stored, but the filter does not let it pass.";
+        return fmt::format(
+            "It is stored, but the filter does not let it pass. Without the filter it would be\n"
+            "number {} by distance.",
+            with_commas(rank_without_filter));
       case Fate::returned:
         return fmt::format("It is number {} of {} that were returned.", why.place, count);
       case Fate::beyond_max_distance:
@@ -223,8 +237,9 @@ struct Explain {
                                    cost_text(why.scan_cost_ns),
                                    why.way == SearchWay::look_up ? "the list" : "a scan"));
     }
-    if (arguments.options.filter.kind() != Filter::Kind::none && has_walked()) {
-      tell("filter", fmt::format("lets about {:.1f} % pass, as far as was known", why.share * 100));
+    if (arguments.options.filter.kind() != Filter::Kind::none) {
+      tell("filter", fmt::format("{} pass; about {:.2g} % were thought to when the way was chosen",
+                                 with_commas(why.passing), why.share * 100));
     }
     if (has_walked()) {
       tell("breadth", why.stretch > 0
@@ -271,6 +286,7 @@ struct Explain {
     answer["distance"] = shortest(why.distance);
     answer["rank"] = why.rank;
     answer["passing"] = why.passing;
+    if (why.fate == Fate::filtered) answer["rank_without_filter"] = rank_without_filter;
     answer["place"] = why.place;
     answer["way"] = name_of(why.way);
     answer["fallback"] = name_of(why.fallback);

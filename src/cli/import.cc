@@ -18,6 +18,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/vectors.h"
+#include "formats/foreign.h"
 #include "formats/reader.h"
 
 namespace skerry::cli {
@@ -34,11 +35,21 @@ const std::map<std::string, InputOptions::Header> kHeaders{{"guess", InputOption
                                                            {"yes", InputOptions::Header::yes},
                                                            {"no", InputOptions::Header::no}};
 
+const std::map<std::string, formats::Foreign> kForeign{{"hnswlib", formats::Foreign::hnswlib},
+                                                       {"usearch", formats::Foreign::usearch}};
+const std::map<std::string, Scalar> kComponents{{"f32", Scalar::f32},
+                                                {"f16", Scalar::f16},
+                                                {"bf16", Scalar::bf16},
+                                                {"i8", Scalar::i8},
+                                                {"u8", Scalar::u8}};
+
 struct Import {
   Place place;
   CreateOptions create;
   InputOptions input;
   std::string format;
+  std::optional<formats::Foreign> from;  // an index file of another library
+  Scalar components = Scalar::f32;       // that one of hnswlib is made of
   std::string key_file;
   std::uint64_t from_row = 0;
   std::uint64_t row_limit = UINT64_MAX;
@@ -47,6 +58,8 @@ struct Import {
   bool insert = false;
   std::uint32_t threads = 0;
   Durability durability = Durability::commit;
+
+  formats::ForeignIndex foreign;  // what that file says of itself
 
   // How it went so far.
   std::uint64_t stored = 0;    // rows of this run
@@ -59,7 +72,12 @@ struct Import {
     input.stop_fd = stop_fd();
     // The file first: a bad one should not leave a new database behind.
     std::unique_ptr<formats::VectorReader> reader;
-    begin(formats::open_reader(input, reader));
+    if (from.has_value()) {
+      if (!format.empty()) fail(kUsage, "a file is --from a library or in a --format, not both");
+      begin(formats::open_foreign(*from, input, components, reader, foreign));
+    } else {
+      begin(formats::open_reader(input, reader));
+    }
     std::unique_ptr<formats::Source> key_source;
     if (!key_file.empty()) {
       if (reader->shape().keys) fail(kUsage, reader->name() + " has keys of its own; drop --keys");
@@ -69,13 +87,20 @@ struct Import {
     skip_keys(key_source.get());
     next_row = from_row;
 
-    Database database = open_database(place, create.given(), durability);
+    Database database = open_database(place, may_make(), durability);
     Collection collection = find_collection(database, reader->shape());
     const CollectionOptions options = take(collection.options(), place.collection);
     check_dimension(reader->name(), reader->shape(), options.index);
     Outcome end = copy(*reader, key_source.get(), collection, options);
     check(database.close(), place.database);
     report(end, *reader);
+  }
+
+  // A collection that is not there: without a word about it the name may be a typing mistake. An
+  // index of usearch brings its metric; that of hnswlib nobody knows but who made it.
+  bool may_make() const {
+    return from.has_value() ? foreign.metric.has_value() || create.given("--metric")
+                            : create.given();
   }
 
   // Nothing is stored yet: Ctrl-C leaves everything as it was.
@@ -89,16 +114,38 @@ struct Import {
     const auto names = take(database.list(), place.database);
     if (std::binary_search(names.begin(), names.end(), place.collection)) {
       Collection collection = open_collection(database, place);
-      create.check_against(take(collection.options(), place.collection), place.collection);
+      const CollectionOptions there = take(collection.options(), place.collection);
+      create.check_against(there, place.collection);
+      const Metric metric = there.index.metric;
+      if (foreign.metric.value_or(metric) != metric && !create.given("--metric")) {
+        fail(kUsage,
+             fmt::format("{}: an index by {}, and collection {} is by {}; say --metric {} to "
+                         "take its vectors all the same",
+                         input.path, name_of(*foreign.metric), place.collection, name_of(metric),
+                         name_of(metric)));
+      }
       return collection;
     }
-    if (!create.given()) {
+    if (!may_make()) {
       fail(kNotFound,
            fmt::format("collection {}: not there; say --metric to make it", place.collection));
     }
+    if (from.has_value()) create.take_over(foreign_options(shape));
     CollectionOptions options = create.options;
     options.index.dimension = shape.dimension;
     return take(database.create(place.collection, options), "collection " + place.collection);
+  }
+
+  // What the file says, where it can be had here.
+  IndexOptions foreign_options(const formats::Shape& shape) const {
+    IndexOptions options;
+    options.metric = foreign.metric.value_or(options.metric);
+    options.scalar = shape.scalar;
+    options.M = std::clamp(foreign.M, 2U, 256U);
+    if (foreign.ef_construction != 0) {
+      options.ef_construction = std::min(foreign.ef_construction, 65536U);
+    }
+    return options;
   }
 
   void skip_keys(formats::Source* source) const {
@@ -197,10 +244,14 @@ struct Import {
                 {"seconds", seconds},
                 {"rows_per_s", rate},
                 {"interrupted", end.trouble == Trouble::stopped}};
+    if (from.has_value()) answer["removed"] = foreign.removed;
     if (end.ok()) {
       if (json_wanted()) return print_json(answer);
       fmt::print("{}: {} rows stored in {} ({:.2f} s, {}/s)\n", reader.name(), with_commas(stored),
                  place.collection, seconds, with_commas(rate));
+      if (foreign.removed != 0) {
+        fmt::print("{} that were marked as removed are left out\n", with_commas(foreign.removed));
+      }
       return;
     }
     const std::string resume =
@@ -232,7 +283,9 @@ void add_import(CLI::App& app) {
       app, "import", "Store the vectors of a file or a pipe",
       "  skerry import my.skerry docs points.fbin --metric cosine --codes sq8\n"
       "  zcat more.jsonl.gz | skerry import my.skerry docs - --format jsonl\n"
-      "  skerry import my.skerry docs points.fbin --from-row 470000   # go on\n\n"
+      "  skerry import my.skerry docs points.fbin --from-row 470000   # go on\n"
+      "  skerry import my.skerry docs index.bin --from hnswlib --metric cosine\n"
+      "  skerry import my.skerry docs index.usearch --from usearch\n\n"
       "Each batch is one commit: a bad row fails its batch whole, and Ctrl-C loses nothing that\n"
       "was stored; both say where to resume. Vectors without keys in the file get the number of\n"
       "their row, plus --first-key.",
@@ -240,6 +293,11 @@ void add_import(CLI::App& app) {
   command->add_option("file", self->input.path, "A file of vectors; - is standard input")
       ->required();
   add_format(*command, self->format);
+  add_choice(*command, "--from", self->from, kForeign,
+             "The file is an index of hnswlib or usearch: its vectors and keys are stored");
+  add_choice(*command, "--components", self->components, kComponents,
+             "--from hnswlib: what a vector in the file is made of, f32, f16, bf16, i8 or u8 "
+             "(default: f32)");
   command->add_option("--batch", self->batch_rows, "Rows a commit (default: 1000)")
       ->check(CLI::Range(1, 1000000));
   command->add_option("--from-row", self->from_row, "Pass over the rows before this one");

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   add_search(app);
   add_tune(app);
   add_explain(app);
+  add_report(app);
   add_get(app);
   add_remove(app);
   add_rename(app);

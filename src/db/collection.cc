@@ -230,6 +230,10 @@ Result<Explanation> Collection::explain(VectorView query, std::string_view name,
   });
 }
 
+Result<GraphShape> Collection::shape(const Control& control) const {
+  return guarded(state_, [&](CollectionState& state) { return state.shape(control); });
+}
+
 Result<Snapshot> Collection::snapshot() const {
   return guarded(state_, [](const CollectionState& collection) -> Result<Snapshot> {
     Result<std::unique_ptr<SnapshotState>> state = collection.snapshot();

@@ -12,6 +12,7 @@
 
 #include "base/epoch.h"
 #include "base/fork.h"
+#include "base/watch.h"
 #include "base/workers.h"
 #include "db/calls.h"
 #include "db/database_state.h"
@@ -406,7 +407,7 @@ void CollectionState::publish(std::span<Request* const> group) noexcept {
   steps_.clear();
   std::uint32_t threads = 0;
   const auto show = [&] {
-    if (!steps_.empty()) engine().publish(steps_, std::min(threads, core_count()));
+    if (!steps_.empty()) engine().publish(steps_, std::min(threads, hand_count()));
     steps_.clear();
     threads = 0;
   };
@@ -419,7 +420,7 @@ void CollectionState::publish(std::span<Request* const> group) noexcept {
     if (request->sequence == 0) continue;
     for (KeyRecordPtr& record : request->fresh) view().book.add(std::move(record));
     steps_.push_back({{request->numbers(), request->vectors, removal}, request->sequence});
-    threads += request->threads == 0 ? core_count() : request->threads;
+    threads += request->threads == 0 ? hand_count() : request->threads;
     log_entries_.fetch_add(request->numbers().size(), std::memory_order_relaxed);
     if (!removal || request->ids.empty()) continue;
     show();
@@ -838,6 +839,13 @@ void CollectionState::keep(FunctionRef<bool()> go_on) noexcept try {
   if (lock.owns_lock() && is_wanted()) static_cast<void>(save_image_now(is_wanted, false, {}));
 } catch (const std::exception&) {
   image_due_at_.fetch_add(kLogEntriesBeforeImage, std::memory_order_relaxed);
+}
+
+Result<GraphShape> CollectionState::shape(const Control& control) const {
+  const Inside inside(*this);
+  if (!inside.status().ok()) return inside.status();
+  Watch watch(control, inside.engine().size());
+  return inside.engine().shape(watch);
 }
 
 Result<CollectionStats> CollectionState::stats() const {

@@ -113,6 +113,7 @@ class CollectionState : public std::enable_shared_from_this<CollectionState> {
   Result<SearchResult> search_batch(MatrixView queries, std::span<NamedHit> hits,
                                     std::span<std::uint32_t> counts,
                                     const SearchOptions& options) const;
+  Result<GraphShape> shape(const Control& control) const;
   Status save_image(const Control& control) { return save_image(false, control); }
   Result<VerifyReport> verify(const VerifyOptions& options) const;
   Result<CollectionStats> stats() const;

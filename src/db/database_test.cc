@@ -391,6 +391,31 @@ TEST(Database, TheLogIsSearchableAtOnceAndLinkedByAndBy) {
   expect_verified(collection);
 }
 
+TEST(Database, ThePersistedGraphHasTheShapeThatItHad) {
+  TestFolder folder;
+  GraphShape before;
+  {
+    Database database = opened(folder / "db");
+    Collection collection =
+        *database.create("points", {.index = {.dimension = 4, .flat_below = 0}});
+    for (Key key = 0; key < 300; ++key) ASSERT_TRUE(collection.insert(key, point(key)).ok());
+    for (Key key = 0; key < 300; key += 3) ASSERT_TRUE(collection.remove(key).ok());
+    const Result<GraphShape> shape = collection.shape();
+    ASSERT_TRUE(shape.ok()) << shape.error().message();
+    before = *shape;
+    EXPECT_EQ(before.nodes, 200U);
+    ASSERT_TRUE(database.close().ok());
+    EXPECT_EQ(collection.shape().error().code(), Code::closed);
+  }
+  Database database = opened(folder / "db");
+  const Result<GraphShape> after = database.open_collection("points")->shape();
+  ASSERT_TRUE(after.ok()) << after.error().message();
+  EXPECT_EQ(after->nodes, before.nodes);
+  EXPECT_EQ(after->levels, before.levels);
+  EXPECT_EQ(after->out_degrees, before.out_degrees);
+  EXPECT_EQ(after->in_degrees, before.in_degrees);
+}
+
 TEST(Database, ACollectionThatWasEmptiedStaysEmpty) {
   TestFolder folder;
   {

@@ -1,11 +1,11 @@
 #include "index/directory.h"
 
 #include <bit>
-#include <cstdlib>
 #include <new>
 #include <utility>
 
 #include "base/epoch.h"
+#include "base/host_functions.h"
 
 namespace skerry {
 
@@ -16,14 +16,23 @@ Directory::~Directory() {
 
 void Directory::destroy(Table* table) noexcept {
   if (table == nullptr) return;
+  const std::size_t bytes = table->bytes;
   table->~Table();
-  std::free(table);
+  give_lines_back(table, bytes);
+}
+
+Directory::Table* Directory::allocate(std::size_t beside) noexcept {
+  const std::size_t bytes = (sizeof(Table) + beside + kLineBytes - 1) / kLineBytes * kLineBytes;
+  void* const memory = take_lines(bytes);
+  if (memory == nullptr) return nullptr;
+  auto* table = ::new (memory) Table;
+  table->bytes = bytes;
+  return table;
 }
 
 Directory::Table* Directory::make(std::size_t entries) noexcept {
-  void* memory = std::malloc(sizeof(Table) + entries * sizeof(std::atomic<Slot>));
-  if (memory == nullptr) return nullptr;
-  auto* table = ::new (memory) Table;
+  Table* table = allocate(entries * sizeof(std::atomic<Slot>));
+  if (table == nullptr) return nullptr;
   table->mask = entries - 1;
   table->entries = reinterpret_cast<std::atomic<Slot>*>(table + 1);
   for (std::size_t i = 0; i < entries; ++i) ::new (table->entries + i) std::atomic<Slot>(kEmpty);
@@ -42,9 +51,8 @@ void Directory::place(std::span<Slot> entries, std::uint64_t key, Slot slot) noe
 }
 
 Status Directory::adopt(StableMemory memory, std::size_t entries, std::size_t live) {
-  void* const room = std::malloc(sizeof(Table));
-  if (room == nullptr) return Status(Code::out_of_memory, "no memory for the key directory");
-  auto* table = ::new (room) Table;
+  Table* const table = allocate(0);
+  if (table == nullptr) return Status(Code::out_of_memory, "no memory for the key directory");
   table->mask = entries - 1;
   table->filled = live;
   table->entries = reinterpret_cast<std::atomic<Slot>*>(memory.base());

@@ -78,10 +78,13 @@ class Directory {
   struct Table {
     std::size_t mask = 0;    // entries - 1
     std::size_t filled = 0;  // live entries and marks; writer
+    std::size_t bytes = 0;   // of the piece of memory that this begins
     std::atomic<Slot>* entries = nullptr;
     StableMemory saved;  // the entries of a table from an image; else they follow this
   };
 
+  // Null: no memory. With so many bytes behind it.
+  static Table* allocate(std::size_t beside) noexcept;
   static Table* make(std::size_t entries) noexcept;
   static void destroy(Table* table) noexcept;
   static std::uint64_t hash(std::uint64_t key) noexcept;

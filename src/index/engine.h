@@ -227,6 +227,8 @@ class Engine {
   // `watch` counts the slots once, and may end it.
   Result<CheckReport> check_invariants(Watch& watch) const;
   Result<CheckReport> check_invariants() const;
+  // `watch` counts the live slots once, and may end it (shape.cc).
+  Result<GraphShape> shape(Watch& watch) const;
   IndexStats stats() const;
   const IndexOptions& options() const noexcept { return options_; }
 

@@ -152,6 +152,12 @@ Result<CheckReport> Index::check(const Control& control) const {
   return report;
 }
 
+Result<GraphShape> Index::shape(const Control& control) const {
+  if (Status status = usable(); !status.ok()) return status;
+  Watch watch(control, engine_->size());
+  return engine_->shape(watch);
+}
+
 IndexStats Index::stats() const {
   return usable().ok() ? engine_->stats() : IndexStats();
 }

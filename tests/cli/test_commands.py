@@ -362,6 +362,14 @@ class Keeping(CliCase):
                                 (("--key", keys[0], "--exact", "--budget", 1), "budget")):
             self.assertEqual(self.run_json(*explain, *arguments)[0]["fate"], fate)
             self.assertIn(f": {fate}", self.run_skerry(*explain, *arguments))
+        # Who does not pass has no rank among those that do, and one among all.
+        filtered = self.run_json(*explain, "--key", keys[2], "--deny", keys[2])[0]
+        self.assertEqual((filtered["rank"], filtered["rank_without_filter"], filtered["passing"]),
+                         (0, 3, 2999))
+        text = self.run_skerry(*explain, "--key", keys[2], "--allow", "%d,%d" % (keys[0], keys[4]))
+        self.assertIn("Without the filter it would be\nnumber 3 by distance", text)
+        self.assertIn("every key of the list, one by one", text)
+        self.assertRegex(text, r"filter +2 pass; about 0.067 % were thought to")
         text = self.run_skerry(*explain, "--key", keys[1], "--ef", 20, "--hops", 2)
         self.assertIn("number 2 of 10", text)
         self.assertIn("2 of 3,000 that pass", text)

@@ -199,6 +199,118 @@ class Wrong(CliCase):
         self.assertIn("--metric l2, not cosine", self.err)
 
 
+def pack_hnswlib(vectors, M=4, removed=(), code="f"):
+    """An index of hnswlib, all of whose elements are on level 0 and linked to the one before."""
+    body = b"".join(struct.pack("<%d%s" % (len(v), code), *map(float if code == "f" else int, v))
+                    for v in vectors)
+    size = len(body) // len(vectors)
+    links = 4 + 4 * 2 * M
+    out = struct.pack("<QQQQQQiIQQQdQ", 0, len(vectors), len(vectors), links + size + 8, links + size,
+                      links, 0, 0, M, 2 * M, M, 0.7, 77)
+    for i in range(len(vectors)):
+        out += struct.pack("<HBBI%dx" % (4 * (2 * M - 1)), 1, i in removed, 0, max(i - 1, 0))
+        out += body[i * size:(i + 1) * size] + struct.pack("<Q", 100 + i)
+    return out + b"\0" * 4 * len(vectors)
+
+
+def pack_usearch(vectors, metric=b"c", M=4, removed=()):
+    """The same of usearch."""
+    body = b"".join(struct.pack("<%df" % len(v), *v) for v in vectors)
+    out = struct.pack("<II", len(vectors), 4 * len(vectors[0])) + body
+    head = b"usearch" + struct.pack("<HHHcBBBQQQB", 2, 21, 0, metric, 11, 14, 15,
+                                    len(vectors) - len(removed), len(removed), len(vectors[0]), 0)
+    out += head.ljust(64, b"\0") + struct.pack("<QQQQQ", len(vectors), M, 2 * M, 0, 0)
+    out += b"\0\0" * len(vectors)
+    for i in range(len(vectors)):
+        key = 2 ** 64 - 1 if i in removed else 100 + i
+        out += struct.pack("<QhII%dx" % (4 * (2 * M - 1)), key, 0, 1, max(i - 1, 0))
+    return out
+
+
+class OfAnotherLibrary(CliCase):
+    def options(self, collection):
+        return self.run_json("stats", self.db, collection)[0]["collections"][0]
+
+    def test_an_index_of_hnswlib(self):
+        file = self.write("index.bin", pack_hnswlib(rows(40), removed={3, 7}))
+        self.run_skerry("import", self.db, "docs", file, "--from", "hnswlib", "-M", 8,
+                        expect=NOT_FOUND)  # by which metric?
+        self.assertFalse(os.path.exists(self.db))
+        answer = self.run_json("import", self.db, "docs", file, "--from", "hnswlib", "--metric", "l2",
+                               "--batch", 7)[0]
+        self.assertEqual((answer["rows"], answer["removed"]), (38, 2))
+        self.assertEqual(self.vector(100), row(0))
+        self.assertEqual(self.vector(139), row(39))
+        self.run_skerry("get", self.db, "docs", 103, expect=NOT_FOUND)
+        options = self.options("docs")
+        self.assertEqual([options[name] for name in ("M", "ef_construction", "scalar", "metric")],
+                         [4, 77, "f32", "l2"])
+        found = self.run_json("search", self.db, "docs", "--like", 110, "-k", 3)[0]["hits"]
+        nearest = sorted((l2(row(10), row(i)), 100 + i) for i in range(40) if i not in (3, 7, 10))
+        self.assertEqual([hit["key"] for hit in found], [key for _, key in nearest[:3]])
+        text = self.run_skerry("import", self.db, "docs", file, "--from", "hnswlib")
+        self.assertIn("2 that were marked as removed are left out", text)
+
+    def test_an_index_of_hnswlib_of_bytes(self):
+        file = self.write("index.bin", pack_hnswlib(rows(20), code="B"))
+        self.run_skerry("import", self.db, "bytes", file, "--from", "hnswlib", "--components", "u8",
+                        "--metric", "l2", "-M", 12)
+        options = self.options("bytes")
+        self.assertEqual([options[name] for name in ("M", "scalar", "dimension")], [12, "u8", 8])
+        self.assertEqual(self.vector(119, "bytes"), row(19))
+        self.run_skerry("import", self.db, "bytes", file, "--from", "hnswlib", expect=DATA)
+        self.assertIn("dimension 2, expected 8", self.err)
+
+    def test_an_index_of_usearch_brings_its_metric(self):
+        file = self.write("index.usearch", pack_usearch(rows(40), removed={0}))
+        answer = self.run_json("import", self.db, "docs", file, "--from", "usearch")[0]
+        self.assertEqual((answer["rows"], answer["removed"]), (39, 1))
+        options = self.options("docs")
+        self.assertEqual([options[name] for name in ("M", "metric", "scalar")], [4, "cosine", "f32"])
+        self.assertEqual(self.vector(139), row(39))
+        self.run_skerry("import", self.db, "half", file, "--from", "usearch", "--scalar", "f16",
+                        "--metric", "l2", "--byte-keys")
+        options = self.options("half")
+        self.assertEqual([options[name] for name in ("metric", "scalar")], ["l2", "f16"])
+        self.assertEqual(self.vector("139", "half"), row(39))
+        self.import_rows(10, "other")
+        self.run_skerry("import", self.db, "other", file, "--from", "usearch", expect=USAGE)
+        self.assertIn("an index by cosine, and collection other is by l2", self.err)
+        self.run_skerry("import", self.db, "other", file, "--from", "usearch", "--metric", "l2")
+        self.assertEqual(self.size("other"), 49)
+        strange = self.write("strange.usearch", pack_usearch(rows(5), metric=b"p"))
+        self.run_skerry("import", self.db, "new", strange, "--from", "usearch", expect=NOT_FOUND)
+        self.run_skerry("import", self.db, "new", strange, "--from", "usearch", "--metric", "ip")
+
+    def test_it_goes_on_where_it_stopped(self):
+        file = self.write("index.usearch", pack_usearch(rows(40), removed={1, 2}))
+        answer = self.run_json("import", self.db, "docs", file, "--from", "usearch", "--rows", 10)[0]
+        self.assertEqual((answer["rows"], answer["next_row"]), (10, 10))
+        self.run_skerry("import", self.db, "docs", file, "--from", "usearch", "--from-row", 10,
+                        "--insert")
+        self.assertEqual(self.size(), 38)
+
+    def test_what_is_damaged_or_foreign_is_refused_before_anything_is_made(self):
+        good = {"hnswlib": pack_hnswlib(rows(40)), "usearch": pack_usearch(rows(40))}
+        for name, content in good.items():
+            for broken in (b"", content[:-1], content + b"?", content[:100], b"x" * 5000,
+                           pack_bin(rows(40))):
+                with self.subTest(library=name, bytes=len(broken)):
+                    self.run_skerry("import", self.db, "docs", self.write("broken", broken), "--from",
+                                    name, "--metric", "l2", expect=DATA)
+                    self.assertIn("broken: ", self.err)
+        self.assertFalse(os.path.exists(self.db))
+        file = self.write("good", good["hnswlib"])
+        self.run_skerry("import", self.db, "docs", "-", "--from", "hnswlib", "--metric", "l2",
+                        stdin=good["hnswlib"], expect=USAGE)
+        self.assertIn("read twice, expected a file", self.err)
+        self.run_skerry("import", self.db, "docs", file, "--from", "faiss", expect=USAGE)
+        self.run_skerry("import", self.db, "docs", file, "--from", "hnswlib", "--format", "fbin",
+                        "--metric", "l2", expect=USAGE)
+        self.run_skerry("import", self.db, "docs", file, "--from", "hnswlib", "--keys", file,
+                        "--metric", "l2", expect=USAGE)
+
+
 class Stopped(CliCase):
     def start(self, *arguments):
         return subprocess.Popen([SKERRY, *map(str, arguments)], stdin=subprocess.PIPE,

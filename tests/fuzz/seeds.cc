@@ -8,12 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/foreign.h"
 #include "formats/format.h"
 #include "skerry/index.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using skerry::formats::Foreign;
 using skerry::formats::Format;
 
 bool write_image(const fs::path& path, const skerry::IndexOptions& options, std::uint64_t rows) {
@@ -30,8 +32,14 @@ bool write_image(const fs::path& path, const skerry::IndexOptions& options, std:
   return index->save(path).ok();
 }
 
+void write_seed(const fs::path& path, int kind, std::string_view bytes) {
+  std::ofstream(path, std::ios::binary) << static_cast<char>(kind) << bytes;
+}
 void write_seed(const fs::path& path, Format format, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary) << static_cast<char>(format) << bytes;
+  write_seed(path, static_cast<int>(format), bytes);
+}
+void write_seed(const fs::path& path, Foreign foreign, std::string_view bytes) {
+  write_seed(path, static_cast<int>(Format::csv) + 1 + static_cast<int>(foreign), bytes);
 }
 
 template <class... Values>
@@ -79,5 +87,28 @@ int main(int argc, char** argv) {
              "{\"key\": 1, \"vector\": [1, 2.5], \"payload\": \"a\"}\n"
              "{\"key\": 2, \"vector\": [3, -4e-1]}\n");
   write_seed(formats / "csv", Format::csv, "key,x,y\n1,0.5,2\n2,\"3\",4\n");
+
+  // Two elements of two floats each, the second of them removed and on level 1.
+  using u8 = std::uint8_t;
+  using u16 = std::uint16_t;
+  using u32 = std::uint32_t;
+  using u64 = std::uint64_t;
+  const auto links = [](u16 mark) { return bytes_of(u16{1}, mark, u32(mark == 0), u32{0}); };
+  write_seed(formats / "hnswlib", Foreign::hnswlib,
+             bytes_of(u64{0}, u64{9}, u64{2}, u64{28}, u64{20}, u64{12}, 1, u32{1}, u64{1}, u64{2},
+                      u64{1}, 1.5, u64{200}) +
+                 links(0) + bytes_of(1.0F, 2.0F, u64{7}) + links(1) + bytes_of(3.0F, 4.0F, u64{8}) +
+                 bytes_of(u32{0}, u32{8}, u32{0}, u32{0}));
+  std::string head = "usearch" + bytes_of(u16{2}, u16{21}, u16{0}, u8{'e'}, u8{11}, u8{14}, u8{15},
+                                          u64{1}, u64{1}, u64{2}, u8{0});
+  head.resize(64, '\0');
+  const auto element = [](u64 key, u16 level) {
+    std::string bytes = bytes_of(key, level, u32{1}, u32(level == 0), u32{0});
+    return level == 0 ? bytes : bytes + bytes_of(u32{0}, u32{0});
+  };
+  write_seed(formats / "usearch", Foreign::usearch,
+             bytes_of(u32{2}, u32{8}, 1.0F, 2.0F, 3.0F, 4.0F) + head +
+                 bytes_of(u64{2}, u64{1}, u64{2}, u64{1}, u64{1}, u16{0}, u16{1}) + element(7, 0) +
+                 element(~u64{0}, 1));
   return 0;
 }

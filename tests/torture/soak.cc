@@ -162,6 +162,8 @@ class Round {
           complaints.expect_ok(database.stats().status(), "stats of the database");
           complaints.expect_ok(round_.docs_->stats().status(), "stats of a collection");
           complaints.expect(round_.index_->stats().live <= kOwners * kOwned, "stats of the index");
+          complaints.expect_ok(round_.docs_->shape().status(), "shape of a collection");
+          complaints.expect_ok(round_.index_->shape().status(), "shape of the index");
           complaints.expect(round_.few_->size() <= kOwners * kOwned, "size");
           complaints.expect_ok(database.collections().status(), "collections");
       }
