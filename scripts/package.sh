@@ -14,6 +14,7 @@ set -euo pipefail
 need_for build
 need_for doors
 need_for packaging
+need_for python
 need git git
 need pkg-config pkg-config
 need python3 python3
@@ -40,7 +41,7 @@ fi
 
 say "packages: lintian"
 # Errors fail; warnings are shown.
-lintian --fail-on error --info "$work/skerry_${version}_$(dpkg --print-architecture).changes" >&2
+lintian --allow-root --fail-on error "$work/skerry_${version}_$(dpkg --print-architecture).changes" >&2
 
 say "packages: a program"
 tree=$work/tree
@@ -58,6 +59,7 @@ quietly cmake --build "$work/consumer"
   $(pkg-config --cflags --libs skerry)
 "$work/pkg_config" >&2
 "$tree/usr/bin/skerry" --version >&2
+PYTHONPATH=$tree/usr/lib/python3/dist-packages /usr/bin/python3 -B -c 'import skerry; print(skerry.__file__)' >&2
 
 for package in "$work"/*.deb; do
   printf '%s  %s  %s kB\n' "$(dpkg-deb -f "$package" Package)" "$(dpkg-deb -f "$package" Version)" \

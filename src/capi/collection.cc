@@ -8,7 +8,8 @@ namespace {
 
 // A call on a handle.
 template <class Call>
-skerry_code with(skerry_error* error, const skerry_collection* collection, Call call) noexcept {
+skerry_code with_collection(skerry_error* error, const skerry_collection* collection,
+                            Call call) noexcept {
   return enter(error, [&]() -> Status {
     SKERRY_NEED(collection);
     return call();
@@ -101,7 +102,7 @@ void skerry_collection_free(skerry_collection* collection) noexcept {
 skerry_code skerry_collection_insert(skerry_collection* collection, uint64_t key,
                                      const skerry_vector* vector, const skerry_payload* payload,
                                      skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return write(collection->collection, &Collection::insert, key, vector, payload);
   });
 }
@@ -109,14 +110,14 @@ skerry_code skerry_collection_insert_named(skerry_collection* collection, const 
                                            const skerry_vector* vector,
                                            const skerry_payload* payload,
                                            skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return write(collection->collection, &Collection::insert, name, vector, payload);
   });
 }
 skerry_code skerry_collection_upsert(skerry_collection* collection, uint64_t key,
                                      const skerry_vector* vector, const skerry_payload* payload,
                                      skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return write(collection->collection, &Collection::upsert, key, vector, payload);
   });
 }
@@ -124,7 +125,7 @@ skerry_code skerry_collection_upsert_named(skerry_collection* collection, const 
                                            const skerry_vector* vector,
                                            const skerry_payload* payload,
                                            skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return write(collection->collection, &Collection::upsert, name, vector, payload);
   });
 }
@@ -134,7 +135,7 @@ skerry_code skerry_collection_insert_batch(skerry_collection* collection, const 
                                            const skerry_payload* payloads,
                                            const skerry_batch_options* options,
                                            skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return write_batch<Key>(collection->collection, &Collection::insert, keys, vectors, payloads,
                             options);
   });
@@ -145,7 +146,7 @@ skerry_code skerry_collection_insert_batch_named(skerry_collection* collection,
                                                  const skerry_payload* payloads,
                                                  const skerry_batch_options* options,
                                                  skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return write_batch<std::string_view>(collection->collection, &Collection::insert, names,
                                          vectors, payloads, options);
   });
@@ -155,7 +156,7 @@ skerry_code skerry_collection_upsert_batch(skerry_collection* collection, const 
                                            const skerry_payload* payloads,
                                            const skerry_batch_options* options,
                                            skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return write_batch<Key>(collection->collection, &Collection::upsert, keys, vectors, payloads,
                             options);
   });
@@ -166,7 +167,7 @@ skerry_code skerry_collection_upsert_batch_named(skerry_collection* collection,
                                                  const skerry_payload* payloads,
                                                  const skerry_batch_options* options,
                                                  skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return write_batch<std::string_view>(collection->collection, &Collection::upsert, names,
                                          vectors, payloads, options);
   });
@@ -174,40 +175,43 @@ skerry_code skerry_collection_upsert_batch_named(skerry_collection* collection,
 
 skerry_code skerry_collection_remove(skerry_collection* collection, uint64_t key, uint64_t* removed,
                                      skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return capi::remove(collection->collection, key, removed); });
+  return with_collection(error, collection,
+                         [&] { return capi::remove(collection->collection, key, removed); });
 }
 skerry_code skerry_collection_remove_named(skerry_collection* collection, const skerry_name* name,
                                            uint64_t* removed, skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return capi::remove(collection->collection, name, removed); });
+  return with_collection(error, collection,
+                         [&] { return capi::remove(collection->collection, name, removed); });
 }
 skerry_code skerry_collection_remove_batch(skerry_collection* collection, const uint64_t* keys,
                                            size_t count, uint64_t* removed,
                                            skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return remove_batch<Key>(collection->collection, keys, count, removed); });
+  return with_collection(error, collection, [&] {
+    return remove_batch<Key>(collection->collection, keys, count, removed);
+  });
 }
 skerry_code skerry_collection_remove_batch_named(skerry_collection* collection,
                                                  const skerry_name* names, size_t count,
                                                  uint64_t* removed, skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return remove_batch<std::string_view>(collection->collection, names, count, removed);
   });
 }
 
 skerry_code skerry_collection_contains(const skerry_collection* collection, uint64_t key,
                                        skerry_bool* out, skerry_error* error) noexcept {
-  return with(error, collection, [&] { return contains(collection->collection, key, false, out); });
+  return with_collection(error, collection,
+                         [&] { return contains(collection->collection, key, false, out); });
 }
 skerry_code skerry_collection_contains_named(const skerry_collection* collection,
                                              const skerry_name* name, skerry_bool* out,
                                              skerry_error* error) noexcept {
-  return with(error, collection, [&] { return contains(collection->collection, name, true, out); });
+  return with_collection(error, collection,
+                         [&] { return contains(collection->collection, name, true, out); });
 }
 skerry_code skerry_collection_size(const skerry_collection* collection, uint64_t* out,
                                    skerry_error* error) noexcept {
-  return with(error, collection, [&]() -> Status {
+  return with_collection(error, collection, [&]() -> Status {
     SKERRY_NEED(out);
     const std::uint64_t size = collection->collection.size();
     if (size == 0) SKERRY_TRY(collection->collection.options().status());
@@ -218,56 +222,58 @@ skerry_code skerry_collection_size(const skerry_collection* collection, uint64_t
 
 skerry_code skerry_collection_get(const skerry_collection* collection, uint64_t key, float* out,
                                   size_t count, skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return capi::get(collection->collection, key, out, count); });
+  return with_collection(error, collection,
+                         [&] { return capi::get(collection->collection, key, out, count); });
 }
 skerry_code skerry_collection_get_named(const skerry_collection* collection,
                                         const skerry_name* name, float* out, size_t count,
                                         skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return capi::get(collection->collection, name, out, count); });
+  return with_collection(error, collection,
+                         [&] { return capi::get(collection->collection, name, out, count); });
 }
 skerry_code skerry_collection_get_bytes(const skerry_collection* collection, uint64_t key,
                                         void* out, size_t bytes, skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return get_bytes(collection->collection, key, out, bytes); });
+  return with_collection(error, collection,
+                         [&] { return get_bytes(collection->collection, key, out, bytes); });
 }
 skerry_code skerry_collection_get_bytes_named(const skerry_collection* collection,
                                               const skerry_name* name, void* out, size_t bytes,
                                               skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return get_bytes(collection->collection, name, out, bytes); });
+  return with_collection(error, collection,
+                         [&] { return get_bytes(collection->collection, name, out, bytes); });
 }
 skerry_code skerry_collection_get_payload(const skerry_collection* collection, uint64_t key,
                                           void* out, size_t room, size_t* length,
                                           skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return get_payload(collection->collection, key, out, room, length); });
+  return with_collection(error, collection, [&] {
+    return get_payload(collection->collection, key, out, room, length);
+  });
 }
 skerry_code skerry_collection_get_payload_named(const skerry_collection* collection,
                                                 const skerry_name* name, void* out, size_t room,
                                                 size_t* length, skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return get_payload(collection->collection, name, out, room, length); });
+  return with_collection(error, collection, [&] {
+    return get_payload(collection->collection, name, out, room, length);
+  });
 }
 
 skerry_code skerry_collection_for_each(const skerry_collection* collection, skerry_visit_key visit,
                                        void* context, skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return capi::for_each(collection->collection, visit, context); });
+  return with_collection(error, collection,
+                         [&] { return capi::for_each(collection->collection, visit, context); });
 }
 skerry_code skerry_collection_for_each_named(const skerry_collection* collection,
                                              skerry_visit_name visit, void* context,
                                              skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return for_each_name(collection->collection, visit, context); });
+  return with_collection(error, collection,
+                         [&] { return for_each_name(collection->collection, visit, context); });
 }
 
 skerry_code skerry_collection_search(const skerry_collection* collection,
                                      const skerry_vector* query, size_t k, skerry_hit* hits,
                                      const skerry_search_options* options,
                                      skerry_search_result* result, skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return capi::search(collection->collection, query, k, hits, options, result);
   });
 }
@@ -277,7 +283,7 @@ skerry_code skerry_collection_search_named(const skerry_collection* collection,
                                            const skerry_search_options* options,
                                            skerry_search_result* result,
                                            skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return capi::search(collection->collection, query, k, hits, options, result);
   });
 }
@@ -286,7 +292,7 @@ skerry_code skerry_collection_search_batch(const skerry_collection* collection,
                                            uint32_t* counts, const skerry_search_options* options,
                                            skerry_search_result* result,
                                            skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return search_batch(collection->collection, queries, k, hits, counts, options, result);
   });
 }
@@ -296,7 +302,7 @@ skerry_code skerry_collection_search_batch_named(const skerry_collection* collec
                                                  const skerry_search_options* options,
                                                  skerry_search_result* result,
                                                  skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return search_batch(collection->collection, queries, k, hits, counts, options, result);
   });
 }
@@ -306,7 +312,7 @@ skerry_code skerry_collection_explain(const skerry_collection* collection,
                                       const skerry_search_options* options,
                                       skerry_search_result* result, skerry_explanation* explanation,
                                       skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return explain(collection->collection, query, key, k, hits, hop_room, hops, options, result,
                    explanation);
   });
@@ -316,7 +322,7 @@ skerry_code skerry_collection_explain_named(
     size_t k, skerry_named_hit* hits, size_t hop_room, skerry_named_hop* hops,
     const skerry_search_options* options, skerry_search_result* result,
     skerry_explanation* explanation, skerry_error* error) noexcept {
-  return with(error, collection, [&] {
+  return with_collection(error, collection, [&] {
     return explain(collection->collection, query, name, k, hits, hop_room, hops, options, result,
                    explanation);
   });
@@ -325,7 +331,7 @@ skerry_code skerry_collection_explain_named(
 skerry_code skerry_collection_snapshot(const skerry_collection* collection, skerry_snapshot** out,
                                        skerry_error* error) noexcept {
   if (out != nullptr) *out = nullptr;
-  return with(error, collection, [&]() -> Status {
+  return with_collection(error, collection, [&]() -> Status {
     SKERRY_NEED(out);
     return hand_out(out, [&] { return collection->collection.snapshot(); });
   });
@@ -334,7 +340,7 @@ skerry_code skerry_collection_snapshot(const skerry_collection* collection, sker
 skerry_code skerry_collection_save_image(skerry_collection* collection,
                                          const skerry_control* control,
                                          skerry_error* error) noexcept {
-  return with(error, collection, [&]() -> Status {
+  return with_collection(error, collection, [&]() -> Status {
     ControlArgument watch;
     SKERRY_TRY(watch.read(control));
     return collection->collection.save_image(watch.get());
@@ -344,14 +350,14 @@ skerry_code skerry_collection_save_image(skerry_collection* collection,
 skerry_code skerry_collection_shape(const skerry_collection* collection,
                                     const skerry_control* control, skerry_graph_shape* shape,
                                     skerry_error* error) noexcept {
-  return with(error, collection,
-              [&] { return count_shape(collection->collection, control, shape); });
+  return with_collection(error, collection,
+                         [&] { return count_shape(collection->collection, control, shape); });
 }
 
 skerry_code skerry_collection_verify(const skerry_collection* collection,
                                      const skerry_verify_options* options,
                                      skerry_verify_report* report, skerry_error* error) noexcept {
-  return with(error, collection, [&]() -> Status {
+  return with_collection(error, collection, [&]() -> Status {
     skerry_verify_options all = SKERRY_VERIFY_OPTIONS_INIT;
     ControlArgument watch;
     SKERRY_TRY(take(options, all));
@@ -370,7 +376,7 @@ skerry_code skerry_collection_verify(const skerry_collection* collection,
 skerry_code skerry_collection_get_stats(const skerry_collection* collection,
                                         skerry_collection_stats* out, skerry_index_stats* index,
                                         skerry_error* image, skerry_error* error) noexcept {
-  return with(error, collection, [&]() -> Status {
+  return with_collection(error, collection, [&]() -> Status {
     if (out != nullptr) SKERRY_TRY(check_room(out));
     if (index != nullptr) SKERRY_TRY(check_room(index));
     const Result<CollectionStats> stats = collection->collection.stats();
@@ -384,7 +390,7 @@ skerry_code skerry_collection_get_stats(const skerry_collection* collection,
 
 skerry_code skerry_collection_get_options(const skerry_collection* collection, skerry_options* out,
                                           skerry_error* error) noexcept {
-  return with(error, collection, [&]() -> Status {
+  return with_collection(error, collection, [&]() -> Status {
     SKERRY_NEED(out);
     SKERRY_TRY(check_room(out));
     return answer(collection->collection.options(), out);
@@ -393,7 +399,7 @@ skerry_code skerry_collection_get_options(const skerry_collection* collection, s
 
 skerry_code skerry_collection_get_name(const skerry_collection* collection, char* out, size_t room,
                                        size_t* length, skerry_error* error) noexcept {
-  return with(error, collection, [&]() -> Status {
+  return with_collection(error, collection, [&]() -> Status {
     std::span<char> text;
     SKERRY_TRY(read_room(out, room, text));
     SKERRY_NEED(length);

@@ -8,7 +8,8 @@ namespace {
 
 // A call on a handle.
 template <class Call>
-skerry_code with(skerry_error* error, const skerry_database* database, Call call) noexcept {
+skerry_code with_database(skerry_error* error, const skerry_database* database,
+                          Call call) noexcept {
   return enter(error, [&]() -> Status {
     SKERRY_NEED(database);
     return call();
@@ -20,7 +21,7 @@ template <class Handle, class Make>
 skerry_code make(skerry_error* error, const skerry_database* database, Handle** out,
                  Make make) noexcept {
   if (out != nullptr) *out = nullptr;
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     SKERRY_NEED(out);
     return make();
   });
@@ -63,7 +64,7 @@ skerry_code skerry_database_open(const char* folder, const skerry_database_optio
 }
 
 skerry_code skerry_database_close(skerry_database* database, skerry_error* error) noexcept {
-  return with(error, database, [&] { return database->database.close(); });
+  return with_database(error, database, [&] { return database->database.close(); });
 }
 
 void skerry_database_free(skerry_database* database) noexcept {
@@ -110,7 +111,7 @@ skerry_code skerry_database_open_or_create(skerry_database* database, const char
 skerry_code skerry_database_create_many(skerry_database* database, const char* const* names,
                                         size_t count, const skerry_options* options,
                                         skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     if (count != 0) SKERRY_NEED(names);
     CollectionOptions what;
     SKERRY_TRY(read(options, what));
@@ -129,7 +130,7 @@ skerry_code skerry_database_create_many(skerry_database* database, const char* c
 
 skerry_code skerry_database_drop(skerry_database* database, const char* name,
                                  skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     SKERRY_NEED(name);
     return database->database.drop(name);
   });
@@ -137,7 +138,7 @@ skerry_code skerry_database_drop(skerry_database* database, const char* name,
 
 skerry_code skerry_database_rename(skerry_database* database, const char* from, const char* to,
                                    skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     SKERRY_NEED(from);
     SKERRY_NEED(to);
     return database->database.rename(from, to);
@@ -159,7 +160,7 @@ skerry_code skerry_database_clone(skerry_database* database, const char* from, c
 skerry_code skerry_database_list(const skerry_database* database,
                                  skerry_bool (*visit)(void* context, const char* name),
                                  void* context, skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     SKERRY_NEED(visit);
     const Result<std::vector<std::string>> names = database->database.list();
     if (!names.ok()) return names.status();
@@ -174,7 +175,7 @@ skerry_code skerry_database_collections(const skerry_database* database,
                                         skerry_bool (*visit)(void* context,
                                                              const skerry_collection_info* info),
                                         void* context, skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     SKERRY_NEED(visit);
     const Result<std::vector<CollectionInfo>> all = database->database.collections();
     if (!all.ok()) return all.status();
@@ -195,7 +196,7 @@ skerry_code skerry_database_search_union(const skerry_database* database,
                                          const skerry_search_options* options,
                                          skerry_search_result* result,
                                          skerry_error* error) noexcept {
-  return with(error, database, [&] {
+  return with_database(error, database, [&] {
     return search_union(database, collections, count, query, k, hits, options, result);
   });
 }
@@ -207,18 +208,18 @@ skerry_code skerry_database_search_union_named(const skerry_database* database,
                                                const skerry_search_options* options,
                                                skerry_search_result* result,
                                                skerry_error* error) noexcept {
-  return with(error, database, [&] {
+  return with_database(error, database, [&] {
     return search_union(database, collections, count, query, k, hits, options, result);
   });
 }
 
 skerry_code skerry_database_sync(skerry_database* database, skerry_error* error) noexcept {
-  return with(error, database, [&] { return database->database.sync(); });
+  return with_database(error, database, [&] { return database->database.sync(); });
 }
 
 skerry_code skerry_database_checkpoint(skerry_database* database, const skerry_control* control,
                                        skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     ControlArgument watch;
     SKERRY_TRY(watch.read(control));
     return database->database.checkpoint(watch.get());
@@ -227,7 +228,7 @@ skerry_code skerry_database_checkpoint(skerry_database* database, const skerry_c
 
 skerry_code skerry_database_backup(const skerry_database* database, const char* folder,
                                    const skerry_control* control, skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     SKERRY_NEED(folder);
     ControlArgument watch;
     SKERRY_TRY(watch.read(control));
@@ -237,7 +238,7 @@ skerry_code skerry_database_backup(const skerry_database* database, const char* 
 
 skerry_code skerry_database_compact(skerry_database* database, const skerry_control* control,
                                     skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     ControlArgument watch;
     SKERRY_TRY(watch.read(control));
     return database->database.compact(watch.get());
@@ -246,7 +247,7 @@ skerry_code skerry_database_compact(skerry_database* database, const skerry_cont
 
 skerry_code skerry_database_get_stats(const skerry_database* database, skerry_database_stats* out,
                                       skerry_error* error) noexcept {
-  return with(error, database, [&]() -> Status {
+  return with_database(error, database, [&]() -> Status {
     SKERRY_NEED(out);
     SKERRY_TRY(check_room(out));
     return answer(database->database.stats(), out);

@@ -15,7 +15,7 @@ Status usable(const skerry_index* index) noexcept {
 
 // A call on an index that is there.
 template <class Call>
-skerry_code with(skerry_error* error, const skerry_index* index, Call call) noexcept {
+skerry_code with_index(skerry_error* error, const skerry_index* index, Call call) noexcept {
   return enter(error, [&]() -> Status {
     SKERRY_TRY(usable(index));
     return call();
@@ -24,7 +24,7 @@ skerry_code with(skerry_error* error, const skerry_index* index, Call call) noex
 
 // A call that makes an index.
 template <class Make>
-skerry_code make(skerry_error* error, skerry_index** out, Make make) noexcept {
+skerry_code make_index(skerry_error* error, skerry_index** out, Make make) noexcept {
   if (out != nullptr) *out = nullptr;
   return enter(error, [&]() -> Status {
     SKERRY_NEED(out);
@@ -40,10 +40,10 @@ CustomDistance custom_of(const skerry_custom_distance* custom) noexcept {
   return custom == nullptr ? CustomDistance() : read(*custom);
 }
 
-using Write = Status (Index::*)(std::span<const Key>, MatrixView, const BatchOptions&);
+using WriteRows = Status (Index::*)(std::span<const Key>, MatrixView, const BatchOptions&);
 
-Status write(Index& index, Write write, const std::uint64_t* keys, const skerry_matrix* vectors,
-             const skerry_batch_options* options) {
+Status write_rows(Index& index, WriteRows write, const std::uint64_t* keys,
+                  const skerry_matrix* vectors, const skerry_batch_options* options) {
   MatrixView rows;
   std::span<const Key> list;
   ControlArgument control;
@@ -62,7 +62,7 @@ using namespace skerry::capi;
 
 skerry_code skerry_index_create(const skerry_options* options, const char* folder,
                                 skerry_index** out, skerry_error* error) noexcept {
-  return make(error, out, [&]() -> Status {
+  return make_index(error, out, [&]() -> Status {
     CollectionOptions what;
     SKERRY_TRY(read(options, what));
     if (what.byte_keys) {
@@ -75,7 +75,7 @@ skerry_code skerry_index_create(const skerry_options* options, const char* folde
 skerry_code skerry_index_load(const char* path, const skerry_custom_distance* custom,
                               const char* folder, skerry_index** out,
                               skerry_error* error) noexcept {
-  return make(error, out, [&]() -> Status {
+  return make_index(error, out, [&]() -> Status {
     SKERRY_NEED(path);
     return hand_out(out, [&] { return Index::load(path, custom_of(custom), folder_of(folder)); });
   });
@@ -83,7 +83,7 @@ skerry_code skerry_index_load(const char* path, const skerry_custom_distance* cu
 
 skerry_code skerry_index_view(const char* path, const skerry_custom_distance* custom,
                               skerry_index** out, skerry_error* error) noexcept {
-  return make(error, out, [&]() -> Status {
+  return make_index(error, out, [&]() -> Status {
     SKERRY_NEED(path);
     return hand_out(out, [&] { return Index::view(path, custom_of(custom)); });
   });
@@ -95,7 +95,7 @@ void skerry_index_free(skerry_index* index) noexcept {
 
 skerry_code skerry_index_save(const skerry_index* index, const char* path,
                               const skerry_control* control, skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     SKERRY_NEED(path);
     ControlArgument watch;
     SKERRY_TRY(watch.read(control));
@@ -104,12 +104,12 @@ skerry_code skerry_index_save(const skerry_index* index, const char* path,
 }
 
 skerry_code skerry_index_reserve(skerry_index* index, size_t count, skerry_error* error) noexcept {
-  return with(error, index, [&] { return index->index.reserve(count); });
+  return with_index(error, index, [&] { return index->index.reserve(count); });
 }
 
 skerry_code skerry_index_insert(skerry_index* index, uint64_t key, const skerry_vector* vector,
                                 skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     VectorView view;
     SKERRY_TRY(read(vector, view));
     return index->index.insert(key, view);
@@ -118,7 +118,7 @@ skerry_code skerry_index_insert(skerry_index* index, uint64_t key, const skerry_
 
 skerry_code skerry_index_upsert(skerry_index* index, uint64_t key, const skerry_vector* vector,
                                 skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     VectorView view;
     SKERRY_TRY(read(vector, view));
     return index->index.upsert(key, view);
@@ -129,26 +129,28 @@ skerry_code skerry_index_insert_batch(skerry_index* index, const uint64_t* keys,
                                       const skerry_matrix* vectors,
                                       const skerry_batch_options* options,
                                       skerry_error* error) noexcept {
-  return with(error, index,
-              [&] { return write(index->index, &Index::insert, keys, vectors, options); });
+  return with_index(error, index, [&] {
+    return write_rows(index->index, &Index::insert, keys, vectors, options);
+  });
 }
 
 skerry_code skerry_index_upsert_batch(skerry_index* index, const uint64_t* keys,
                                       const skerry_matrix* vectors,
                                       const skerry_batch_options* options,
                                       skerry_error* error) noexcept {
-  return with(error, index,
-              [&] { return write(index->index, &Index::upsert, keys, vectors, options); });
+  return with_index(error, index, [&] {
+    return write_rows(index->index, &Index::upsert, keys, vectors, options);
+  });
 }
 
 skerry_code skerry_index_remove(skerry_index* index, uint64_t key, uint64_t* removed,
                                 skerry_error* error) noexcept {
-  return with(error, index, [&] { return capi::remove(index->index, key, removed); });
+  return with_index(error, index, [&] { return capi::remove(index->index, key, removed); });
 }
 
 skerry_code skerry_index_remove_batch(skerry_index* index, const uint64_t* keys, size_t count,
                                       uint64_t* removed, skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     std::span<const Key> list;
     SKERRY_TRY(read_list(keys, count, "keys: expected a pointer, given null", list));
     return answer_plain(index->index.remove(list), removed);
@@ -157,7 +159,7 @@ skerry_code skerry_index_remove_batch(skerry_index* index, const uint64_t* keys,
 
 skerry_code skerry_index_contains(const skerry_index* index, uint64_t key, skerry_bool* out,
                                   skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     SKERRY_NEED(out);
     *out = index->index.contains(key) ? 1 : 0;
     return {};
@@ -166,7 +168,7 @@ skerry_code skerry_index_contains(const skerry_index* index, uint64_t key, skerr
 
 skerry_code skerry_index_size(const skerry_index* index, uint64_t* out,
                               skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     SKERRY_NEED(out);
     *out = index->index.size();
     return {};
@@ -175,31 +177,31 @@ skerry_code skerry_index_size(const skerry_index* index, uint64_t* out,
 
 skerry_code skerry_index_get(const skerry_index* index, uint64_t key, float* out, size_t count,
                              skerry_error* error) noexcept {
-  return with(error, index, [&] { return capi::get(index->index, key, out, count); });
+  return with_index(error, index, [&] { return capi::get(index->index, key, out, count); });
 }
 
 skerry_code skerry_index_get_bytes(const skerry_index* index, uint64_t key, void* out, size_t bytes,
                                    skerry_error* error) noexcept {
-  return with(error, index, [&] { return get_bytes(index->index, key, out, bytes); });
+  return with_index(error, index, [&] { return get_bytes(index->index, key, out, bytes); });
 }
 
 skerry_code skerry_index_for_each(const skerry_index* index, skerry_visit_key visit, void* context,
                                   skerry_error* error) noexcept {
-  return with(error, index, [&] { return capi::for_each(index->index, visit, context); });
+  return with_index(error, index, [&] { return capi::for_each(index->index, visit, context); });
 }
 
 skerry_code skerry_index_search(const skerry_index* index, const skerry_vector* query, size_t k,
                                 skerry_hit* hits, const skerry_search_options* options,
                                 skerry_search_result* result, skerry_error* error) noexcept {
-  return with(error, index,
-              [&] { return capi::search(index->index, query, k, hits, options, result); });
+  return with_index(error, index,
+                    [&] { return capi::search(index->index, query, k, hits, options, result); });
 }
 
 skerry_code skerry_index_search_batch(const skerry_index* index, const skerry_matrix* queries,
                                       size_t k, skerry_hit* hits, uint32_t* counts,
                                       const skerry_search_options* options,
                                       skerry_search_result* result, skerry_error* error) noexcept {
-  return with(error, index, [&] {
+  return with_index(error, index, [&] {
     return search_batch(index->index, queries, k, hits, counts, options, result);
   });
 }
@@ -209,14 +211,14 @@ skerry_code skerry_index_explain(const skerry_index* index, const skerry_vector*
                                  skerry_hop* hops, const skerry_search_options* options,
                                  skerry_search_result* result, skerry_explanation* explanation,
                                  skerry_error* error) noexcept {
-  return with(error, index, [&] {
+  return with_index(error, index, [&] {
     return explain(index->index, query, key, k, hits, hop_room, hops, options, result, explanation);
   });
 }
 
 skerry_code skerry_index_check(const skerry_index* index, const skerry_control* control,
                                skerry_check_report* report, skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     ControlArgument watch;
     SKERRY_TRY(watch.read(control));
     SKERRY_NEED(report);
@@ -227,12 +229,12 @@ skerry_code skerry_index_check(const skerry_index* index, const skerry_control* 
 
 skerry_code skerry_index_shape(const skerry_index* index, const skerry_control* control,
                                skerry_graph_shape* shape, skerry_error* error) noexcept {
-  return with(error, index, [&] { return count_shape(index->index, control, shape); });
+  return with_index(error, index, [&] { return count_shape(index->index, control, shape); });
 }
 
 skerry_code skerry_index_get_stats(const skerry_index* index, skerry_index_stats* out,
                                    skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     SKERRY_NEED(out);
     SKERRY_TRY(check_room(out));
     give(written(index->index.stats()), out);
@@ -242,7 +244,7 @@ skerry_code skerry_index_get_stats(const skerry_index* index, skerry_index_stats
 
 skerry_code skerry_index_get_options(const skerry_index* index, skerry_options* out,
                                      skerry_error* error) noexcept {
-  return with(error, index, [&]() -> Status {
+  return with_index(error, index, [&]() -> Status {
     SKERRY_NEED(out);
     SKERRY_TRY(check_room(out));
     give(written(CollectionOptions{index->index.options(), false}), out);

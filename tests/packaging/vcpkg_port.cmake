@@ -25,8 +25,8 @@ function(run)
 endfunction()
 
 # Every word that a port gives must be one that the function knows.
-macro(known)
-  cmake_parse_arguments(PARSE_ARGV 0 arg ${ARGN})
+macro(known options one_value many_values)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "${options}" "${one_value}" "${many_values}")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "${CMAKE_CURRENT_FUNCTION}: ${arg_UNPARSED_ARGUMENTS} is not known")
   endif()
