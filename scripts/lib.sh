@@ -88,6 +88,7 @@ need_for() {
     packaging)
       need dpkg-dev dpkg-buildpackage
       need debhelper dh
+      need dh-python dh_python3
       need lintian lintian
       ;;
     peers)
