@@ -29,3 +29,13 @@ function(skerry_warnings target)
     target_compile_options(${target} PRIVATE -Wno-restrict)
   endif()
 endfunction()
+
+# skerry_unity(target): from nothing a few larger files are half of the work; after a change they are
+# more. No name is twice in the library (tools/amalgamate.py). Kernels have flags of their own.
+function(skerry_unity target)
+  if(SKERRY_UNITY)
+    file(GLOB kernels ${PROJECT_SOURCE_DIR}/src/simd/*.cc)
+    set_source_files_properties(${kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  endif()
+endfunction()

@@ -30,7 +30,7 @@ for kind in static shared; do
   else
     built=$work/shared
     build "$consumers/add_subdirectory" "$built" -DSKERRY_SOURCE="$root" -DSKERRY_INSTALL=ON \
-      -DBUILD_SHARED_LIBS=ON
+      -DBUILD_SHARED_LIBS=ON -DSKERRY_UNITY=ON
     "$built/consumer"
   fi
   quietly cmake --install "$built" --prefix "$work/first"
