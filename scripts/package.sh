@@ -43,6 +43,9 @@ say "packages: lintian"
 # Errors fail; warnings are shown.
 lintian --allow-root --fail-on error "$work/skerry_${version}_$(dpkg --print-architecture).changes" >&2
 
+say "packages: recipes"
+(cd tests/packaging && SKERRY_RECIPES=$work/recipes quietly python3 -B -m unittest test_recipes)
+
 say "packages: a program"
 tree=$work/tree
 for package in "$work"/*.deb; do

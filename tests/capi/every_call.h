@@ -11,8 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <span>
+#include <ostream>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -656,6 +655,9 @@ inline constexpr Call kEveryCall[] = {
 };
 
 // A call's name is the test's.
+inline void PrintTo(const Call& call, std::ostream* out) {
+  *out << call.name;
+}
 inline std::string name_of_call(const ::testing::TestParamInfo<Call>& info) {
   return info.param.name + sizeof "skerry_" - 1;
 }
