@@ -52,7 +52,7 @@ class SkerryRecipe(ConanFile):
 
     def generate(self):
         toolchain = CMakeToolchain(self)
-        for part in ("TESTS", "CLI", "BENCH"):
+        for part in ("TESTS", "CLI", "BENCH", "EXAMPLES"):
             toolchain.cache_variables[f"SKERRY_BUILD_{part}"] = False
         toolchain.cache_variables["SKERRY_WERROR"] = False
         # LMDB comes as a header and a library: cmake/FindLMDB.cmake looks there.

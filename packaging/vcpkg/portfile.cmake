@@ -10,6 +10,7 @@ vcpkg_cmake_configure(
     -DBUILD_SHARED_LIBS=${shared}
     -DSKERRY_BUILD_BENCH=OFF
     -DSKERRY_BUILD_CLI=OFF
+    -DSKERRY_BUILD_EXAMPLES=OFF
     -DSKERRY_BUILD_TESTS=OFF
     -DSKERRY_WERROR=OFF)
 vcpkg_cmake_install()
