@@ -86,24 +86,26 @@ if [ -z "$quick" ]; then
   passed=$((passed + count))
   ran+=", arm64 $count"
 
-  # The library and whatever is fed to it, fuzz targets included. The command and the bench are built,
-  # for clang's warnings; what they do, and how much is found, is the release build's to test.
-  # scripts/sanitize.sh asan-ubsan runs those too.
+  # The library and whatever is fed to it, fuzz targets included. Not again what is about threads (see
+  # below), about how much is found, or the same calls with other numbers: scripts/sanitize.sh asan-ubsan
+  # runs all of that, and the command and the bench, under clang.
   memory=(skerry_unit_tests {image,store,formats,text}_fuzz)
   for test in tests/*_test.cc; do
     case $test in
       */allocation_* | */no_memory_* | */upgrade_* | */lost_root_* | */killed_repair_*) ;;
-      */recall_* | */large_store_*) ;;
+      */recall_* | */large_store_* | */contract_metrics_* | */contract_repeatable_*) ;;
+      */writers_* | */concurrency_* | */linearizability_* | */processes_* | */tenants_*) ;;
+      */duplicates_* | */history_* | */golden_*) ;;
       *) memory+=("$(basename "$test" .cc)") ;;
     esac
   done
   memory+=(every_call_test c_{header,threads}_test c_{story,sizes,executor,allocator} example_c)
   need_for clang
   use_sanitizer asan-ubsan
-  build_preset asan-ubsan "${memory[@]}" skerry_cli
+  build_preset asan-ubsan "${memory[@]}"
   # Left out: what takes long and is the same code in another form.
   twice='*ExplainTest*/exact:*ExplainTest*/sq8:Explain.*:DiskVectors.AnO*'
-  twice+=':*MetricsContract*_collection_*:*OfAStoppedBatch*/collection_*'
+  twice+=':*OfAStoppedBatch*/collection_*'
   twice+=':*Contract*_auto_*:*Contract*_sq8_flat:*Contract*_rot4_flat'
   GTEST_FILTER="-$twice" count_tests asan-ubsan -R "^($(IFS='|' && echo "${memory[*]}"))\$"
 
