@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "lines.h"
+#include "page/test_page.h"
 #include "report.h"
 
 namespace skerry::bench {
@@ -66,28 +67,6 @@ class BenchTest : public testing::Test {
   const std::string glove_ = std::string(SKERRY_DATA) + "/glove6b-100-cos.base.fbin";
   const std::string clothes_ = std::string(SKERRY_DATA) + "/fashion-mnist-5k-784-l2.base.u8bin";
 };
-
-// Every tag that opens closes, in order. The page is written as XML, so this is all it takes.
-void expect_well_formed(const std::string& html) {
-  std::vector<std::string> open;
-  for (std::size_t at = 0; (at = html.find('<', at)) != std::string::npos;) {
-    const std::size_t end = html.find('>', at);
-    ASSERT_NE(end, std::string::npos);
-    const std::string tag = html.substr(at + 1, end - at - 1);
-    ASSERT_EQ(tag.find('<'), std::string::npos) << tag;
-    ASSERT_EQ(std::count(tag.begin(), tag.end(), '"') % 2, 0) << tag;
-    at = end + 1;
-    if (tag[0] == '!' || tag.back() == '/') continue;
-    if (tag[0] != '/') {
-      open.push_back(tag.substr(0, tag.find(' ')));
-      continue;
-    }
-    ASSERT_FALSE(open.empty()) << tag;
-    ASSERT_EQ("/" + open.back(), tag);
-    open.pop_back();
-  }
-  EXPECT_TRUE(open.empty());
-}
 
 TEST_F(BenchTest, SearchWritesALineAPointAndASummaryWithTheRatio) {
   const auto lines =
@@ -393,7 +372,7 @@ TEST_F(BenchTest, ChurnPlaysTheSameRunbookToAllAndTellsWhatAFreshBuildWouldBe) {
   }
   std::ostringstream html;
   html << std::ifstream(page).rdbuf();
-  expect_well_formed(html.str());
+  page::expect_well_formed(html.str());
   EXPECT_NE(html.str().find("Recall over the rounds"), std::string::npos);
   EXPECT_NE(html.str().find("Speed over the rounds"), std::string::npos);
   EXPECT_EQ(html.str().find(">-0<"), std::string::npos);
@@ -458,7 +437,7 @@ TEST_F(BenchTest, MixedTellsWhatAReaderFeelsOfAWriter) {
   EXPECT_FALSE(seen.contains("faiss"));
   std::ostringstream html;
   html << std::ifstream(page).rdbuf();
-  expect_well_formed(html.str());
+  page::expect_well_formed(html.str());
   EXPECT_NE(html.str().find("percentile, beside a writer"), std::string::npos);
 }
 
@@ -573,13 +552,13 @@ TEST(Report, IsWellFormedWhateverTheTextsSay) {
   }
   lines.push_back({{"bench", "search"}, {"impl", "absent"}, {"missing", "not found"}});
   const std::string html = report_page(lines);
-  expect_well_formed(html);
+  page::expect_well_formed(html);
   EXPECT_EQ(html.find("<script"), std::string::npos);
   EXPECT_NE(html.find("&lt;script&gt;"), std::string::npos);
   EXPECT_NE(html.find("<polyline"), std::string::npos);
   EXPECT_EQ(html.find("http://", html.find("</head>")), html.find("http://www.w3.org/2000/svg"));
   EXPECT_EQ(html.find("nan"), std::string::npos);
-  expect_well_formed(report_page({}));
+  page::expect_well_formed(report_page({}));
 }
 
 TEST_F(BenchTest, ThePageComesFromTheRunOrFromItsLines) {
@@ -596,7 +575,7 @@ TEST_F(BenchTest, ThePageComesFromTheRunOrFromItsLines) {
     return text.str();
   };
   EXPECT_EQ(text_of(page), text_of(again));
-  expect_well_formed(text_of(page));
+  page::expect_well_formed(text_of(page));
   EXPECT_NE(text_of(page).find("Build rate against size"), std::string::npos);
 }
 

@@ -5,16 +5,6 @@
 # take, so there an executable is one test.
 include(GoogleTest)
 
-# skerry_is_not_hot(TARGET): the code of tests compiles in half the time when it is optimised a little,
-# and with a sanitizer in a third when it is not.
-function(skerry_is_not_hot target)
-  if(SKERRY_SANITIZE)
-    target_compile_options(${target} PRIVATE -O0)
-  else()
-    target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
-  endif()
-endfunction()
-
 # skerry_add_tests(TARGET [label...])
 function(skerry_add_tests target)
   skerry_is_not_hot(${target})

@@ -96,14 +96,6 @@ class Collection(_Payloads, Writing):
         """How full, how large, how it was opened. Errors: Closed."""
         return collection_stats(self._core.stats())
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the collection was created with: dimension, metric, scalar, ..., byte_keys."""
-        return self._core.options()
-
-    def __setitem__(self, key: Key, vector: Vectors) -> None:
-        self._core.upsert(key, vector, None, 0, None, None)
-
     def __repr__(self) -> str:
         if not self._core.is_open:
             return "<skerry.Collection, closed>"

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional, Union
 from . import _skerry
 from ._progress import as_function
 from ._reports import CheckReport, IndexStats
-from ._subject import Key, Keys, Progress, Vectors, Writing
+from ._subject import Keys, Progress, Vectors, Writing
 
 Path = Union[str, bytes, "os.PathLike[Any]"]
 
@@ -115,14 +115,6 @@ class Index(Writing):
     def stats(self) -> IndexStats:
         """How full, how large, how deep. Errors: Closed."""
         return IndexStats(**self._core.stats())
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the index was made with: dimension, metric, scalar, ..."""
-        return self._core.options()
-
-    def __setitem__(self, key: Key, vector: Vectors) -> None:
-        self._core.upsert(key, vector, None, 0, None, None)
 
     def __repr__(self) -> str:
         if not self._core.is_open:

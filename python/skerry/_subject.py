@@ -136,6 +136,14 @@ class Writing(Reading):
         """
         return GraphShape(**self._core.shape(timeout, as_function(progress)))
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What it was made with: dimension, metric, scalar, ...; of a collection also byte_keys."""
+        return self._core.options()
+
+    def __setitem__(self, key: Key, vector: Vectors) -> None:
+        self._core.upsert(key, vector, None, 0, None, None)
+
     def __delitem__(self, key: Key) -> None:
         if self._core.remove(key) == 0:
             raise NotFound(f"not_found: no such key: {key!r}")

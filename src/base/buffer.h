@@ -45,7 +45,7 @@ class Buffer {
 
  private:
   static constexpr std::size_t bytes_of(std::size_t count) noexcept {
-    return (count * sizeof(T) + kLineBytes - 1) / kLineBytes * kLineBytes;
+    return whole_lines(count * sizeof(T));
   }
 
   T* data_ = nullptr;

@@ -17,6 +17,9 @@ const Allocator* host_allocator() noexcept;
 const Executor* host_executor() noexcept;
 
 inline constexpr std::size_t kLineBytes = 64;
+constexpr std::size_t whole_lines(std::size_t bytes) noexcept {
+  return (bytes + kLineBytes - 1) / kLineBytes * kLineBytes;
+}
 
 // Memory that begins on a cache line, the host's or the C library's; null: there is none. `bytes`
 // is a multiple of kLineBytes, and said again when it is given back.

@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "base/test_folder.h"
+
 namespace skerry::formats {
 namespace {
 
@@ -121,13 +123,6 @@ struct UsearchFile {
 
 class ForeignFiles : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "skerry-foreign-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   // Opens it and reads all of it, a few rows at a time; what went wrong, if something did.
   std::string read(Foreign kind, std::string_view content, Scalar components = Scalar::f32) {
     const std::string path = (folder_ / "index").string();
@@ -161,7 +156,7 @@ class ForeignFiles : public testing::Test {
 
   std::vector<float> floats() const { return to_floats(all_.matrix()); }
 
-  fs::path folder_;
+  TestFolder folder_;
   ForeignIndex index_;
   Batch all_;
 };

@@ -10,6 +10,7 @@
 #include <random>
 #include <sstream>
 
+#include "base/test_folder.h"
 #include "formats/reader.h"
 #include "formats/text.h"
 #include "formats/truth.h"
@@ -22,13 +23,6 @@ namespace fs = std::filesystem;
 
 class Formats : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "skerry-formats-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
 
   std::string put_file(const std::string& name, std::string_view content) const {
@@ -77,7 +71,7 @@ class Formats : public testing::Test {
     return read.text;
   }
 
-  fs::path folder_;
+  TestFolder folder_;
 };
 
 constexpr Format kAll[] = {Format::fvecs, Format::bvecs, Format::ivecs,  Format::fbin,
@@ -446,7 +440,7 @@ TEST_F(Formats, a_file_is_there_whole_or_not_at_all) {
     ASSERT_TRUE(writer->put("1", vector, "").ok());
     EXPECT_NE(writer->finish().text.find("2 rows announced, 1 written"), std::string::npos);
   }
-  EXPECT_TRUE(fs::is_empty(folder_));
+  EXPECT_TRUE(fs::is_empty(folder_.path()));
 }
 
 TEST_F(Formats, missing_directory_and_unknown_are_three_different_answers) {
@@ -454,7 +448,7 @@ TEST_F(Formats, missing_directory_and_unknown_are_three_different_answers) {
   InputOptions options;
   options.path = path("nobody.fbin");
   EXPECT_EQ(open_reader(options, reader).trouble, Trouble::missing);
-  options.path = folder_.string();
+  options.path = folder_.path().string();
   options.format = Format::fbin;
   EXPECT_EQ(open_reader(options, reader).trouble, Trouble::io);
   options.path = path("points.xyz");

@@ -17,6 +17,14 @@
 #include "index/engine.h"
 
 namespace skerry {
+namespace {
+
+// So many lists on, the cache is asked for a list and its owner, and for who is in one that
+// changes.
+constexpr std::size_t kListsAhead = 12;
+constexpr std::size_t kNodesAhead = 4;
+
+}  // namespace
 
 void Engine::connect_together(std::span<const Slot> slots, std::size_t proposals,
                               LinkScratch& scratch) noexcept {
@@ -35,12 +43,15 @@ void Engine::connect_together(std::span<const Slot> slots, std::size_t proposals
   const Storage& storage = writable();
   const Links links = storage.links();
   for (std::size_t i = 0; i < proposals; ++i) {
-    if (i + 12 < proposals) {
-      links.prefetch(scratch.proposals[i + 12].at);
-      __builtin_prefetch(&storage.states[scratch.proposals[i + 12].at]);
+    if (i + kListsAhead < proposals) {
+      const Slot at = scratch.proposals[i + kListsAhead].at;
+      links.prefetch(at);
+      __builtin_prefetch(&storage.states[at]);
     }
-    if (i + 4 < proposals && scratch.proposals[i + 4].before != 0) {
-      for (const Slot slot : scratch.list_before(i + 4)) __builtin_prefetch(&storage.states[slot]);
+    if (i + kNodesAhead < proposals) {  // nobody where nothing is proposed
+      for (const Slot slot : scratch.list_before(i + kNodesAhead)) {
+        __builtin_prefetch(&storage.states[slot]);
+      }
     }
     link_back(scratch, i, scratch.lists);
   }
@@ -76,18 +87,15 @@ void Engine::write_own_lists(const Plan& plan) noexcept {
 void Engine::link_back(const LinkScratch& plans, std::size_t number, ListScratch& lists) noexcept {
   const Proposal& proposal = plans.proposals[number];
   if (is_erased(proposal.at)) return;
-  if (proposal.before != 0) {
-    const Links links = writable().links();
-    const std::size_t count = links.read(proposal.at, 0, lists.list.data());
-    const std::span<const Slot> before = plans.list_before(number);
-    if (std::equal(before.begin(), before.end(), lists.list.data(), lists.list.data() + count)) {
-      rewrite_list(proposal.at, 0, plans.list_after(number));
-      displaced_.settle();
-      return;
+  const std::span<const Slot> before = plans.list_before(number);
+  Slot* const now = lists.list.data();
+  if (!before.empty() && std::equal(before.begin(), before.end(), now,
+                                    now + writable().links().read(proposal.at, 0, now))) {
+    rewrite_list(proposal.at, 0, plans.list_after(number));
+  } else {
+    for (std::size_t i = proposal.arrivals_begin; i < proposal.arrivals_end; ++i) {
+      add_reverse_link(proposal.at, 0, plans.plans[plans.arrivals[i].number].slot, lists);
     }
-  }
-  for (std::size_t i = proposal.arrivals_begin; i < proposal.arrivals_end; ++i) {
-    add_reverse_link(proposal.at, 0, plans.plans[plans.arrivals[i].number].slot, lists);
   }
   displaced_.settle();
 }

@@ -22,7 +22,7 @@ void Directory::destroy(Table* table) noexcept {
 }
 
 Directory::Table* Directory::allocate(std::size_t beside) noexcept {
-  const std::size_t bytes = (sizeof(Table) + beside + kLineBytes - 1) / kLineBytes * kLineBytes;
+  const std::size_t bytes = whole_lines(sizeof(Table) + beside);
   void* const memory = take_lines(bytes);
   if (memory == nullptr) return nullptr;
   auto* table = ::new (memory) Table;

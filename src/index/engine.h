@@ -555,7 +555,8 @@ class Engine {
   mutable SearcherPool searchers_;
 
   // The writers' own. The writer lock is held for moments, or by one who is alone for all of his
-  // write; the link lock is taken inside it or by itself, while a node is connected or erased.
+  // write; the link lock is taken inside it or by itself, while the
+  // nodes of a batch are connected, or one is erased.
   mutable FairMutex write_mutex_;
   mutable Mutex link_mutex_;
   // Under the writer lock: writes that are under way (writers.cc).

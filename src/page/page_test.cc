@@ -7,31 +7,10 @@
 
 #include "page/markup.h"
 #include "page/plot.h"
+#include "page/test_page.h"
 
 namespace skerry::page {
 namespace {
-
-// Every tag that opens closes, in order.
-void expect_well_formed(const std::string& html) {
-  std::vector<std::string> open;
-  for (std::size_t at = 0; (at = html.find('<', at)) != std::string::npos;) {
-    const std::size_t end = html.find('>', at);
-    ASSERT_NE(end, std::string::npos);
-    const std::string tag = html.substr(at + 1, end - at - 1);
-    ASSERT_EQ(tag.find('<'), std::string::npos) << tag;
-    ASSERT_EQ(std::count(tag.begin(), tag.end(), '"') % 2, 0) << tag;
-    at = end + 1;
-    if (tag[0] == '!' || tag.back() == '/') continue;
-    if (tag[0] != '/') {
-      open.push_back(tag.substr(0, tag.find(' ')));
-      continue;
-    }
-    ASSERT_FALSE(open.empty()) << tag;
-    ASSERT_EQ("/" + open.back(), tag);
-    open.pop_back();
-  }
-  EXPECT_TRUE(open.empty());
-}
 
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t found = 0;

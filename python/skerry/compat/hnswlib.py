@@ -30,6 +30,18 @@ Filter = Optional[Callable[[int], bool]]
 _SPACES = {"l2": "l2", "ip": "ip", "cosine": "cosine"}
 
 
+def _read(path: str, dim: int) -> Tuple[skerry.Index, dict[str, Any], dict[str, Array]]:
+    """Index, settings and arrays of a file of save_index; else RuntimeError."""
+    try:
+        index, settings, arrays = _container.read(path)
+    except (OSError, ValueError, skerry.Error) as error:
+        raise RuntimeError(f"{path}: {error}") from error
+    if index is None or settings["dim"] != dim:
+        raise RuntimeError(f"{path}: expected an index of {dim} dimensions, "
+                           f"given {settings['dim']}")
+    return index, settings, arrays
+
+
 class _Base:
     """What both kinds of index have: items by label, a declared size, and files."""
 
@@ -290,13 +302,7 @@ class Index(_Base):
     def load_index(self, path_to_index: str, max_elements: int = 0,
                    allow_replace_deleted: bool = False) -> None:
         """Reads a file of save_index. RuntimeError when there is none, or it is something else."""
-        try:
-            index, settings, arrays = _container.read(path_to_index)
-        except (OSError, ValueError, skerry.Error) as error:
-            raise RuntimeError(f"{path_to_index}: {error}") from error
-        if index is None or settings["dim"] != self._dim:
-            raise RuntimeError(f"{path_to_index}: expected an index of {self._dim} dimensions, "
-                               f"given {settings['dim']}")
+        index, settings, arrays = _read(path_to_index, self._dim)
         self._take(index, settings, arrays)
         if max_elements >= self.get_current_count():
             self._max_elements = int(max_elements)
@@ -384,13 +390,7 @@ class BFIndex(_Base):
 
     def load_index(self, path_to_index: str, max_elements: int = 0) -> None:
         """Reads a file of save_index. RuntimeError when there is none, or it is something else."""
-        try:
-            index, settings, _ = _container.read(path_to_index)
-        except (OSError, ValueError, skerry.Error) as error:
-            raise RuntimeError(f"{path_to_index}: {error}") from error
-        if index is None or settings["dim"] != self._dim:
-            raise RuntimeError(f"{path_to_index}: expected an index of {self._dim} dimensions, "
-                               f"given {settings['dim']}")
+        index, settings, _ = _read(path_to_index, self._dim)
         self._index = index
         self._max_elements = max(int(max_elements), settings["max_elements"])
         self._next_label = settings["next_label"]
