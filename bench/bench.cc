@@ -106,7 +106,8 @@ void add_index(CLI::App& app, Settings& settings, bool foreign) {
       ->capture_default_str();
   if (foreign) {
     app.add_option("--peers", settings.choice.peers,
-                   "Beside Skerry: hnswlib,faiss,usearch; one mode of one: usearch:bf16, faiss:sq8")
+                   fmt::format("Beside Skerry: {}; one mode of one: usearch:bf16, faiss:sq8",
+                               fmt::join(kPeerNames, ",")))
         ->delimiter(',');
   }
 }

@@ -38,7 +38,7 @@ struct Size {
   std::optional<double> disk;  // a live vector
 };
 
-struct Contestant {
+struct ChurnContestant {
   PeerKind kind;
   std::unique_ptr<Peer> peer;
   bool is_out = false;      // it cannot do what the runbook asks for
@@ -73,7 +73,7 @@ class Play {
         std::count_if(runbook.steps.begin(), runbook.steps.end(),
                       [](const Step& step) { return step.verb == Step::Verb::search; }));
     for (PeerKind& kind : present_peers("churn", settings, lines)) {
-      Contestant contestant;
+      ChurnContestant contestant;
       contestant.peer = kind.make(set, graph_);
       contestant.kind = std::move(kind);
       contestants_.push_back(std::move(contestant));
@@ -90,12 +90,12 @@ class Play {
         change(number, player_.play(step));
       }
     }
-    for (const Contestant& contestant : contestants_) summarise(contestant);
+    for (const ChurnContestant& contestant : contestants_) summarise(contestant);
   }
 
  private:
   void change(std::size_t number, const std::vector<Change>& changes) {
-    for (Contestant& contestant : contestants_) {
+    for (ChurnContestant& contestant : contestants_) {
       if (contestant.is_out) continue;
       Meter meter(fmt::format("step {} of {}, {}", number + 1, runbook_.steps.size(),
                               contestant.kind.label()),
@@ -117,7 +117,7 @@ class Play {
   }
 
   // The same library with the same live vectors, put in by age.
-  std::unique_ptr<Peer> build_fresh(const Contestant& contestant) {
+  std::unique_ptr<Peer> build_fresh(const ChurnContestant& contestant) {
     Meter meter("fresh, " + contestant.kind.label(), player_.live().size());
     std::unique_ptr<Peer> peer = contestant.kind.make(set_, graph_);
     std::size_t done = 0;
@@ -172,7 +172,7 @@ class Play {
     const Truth truth = truth_.among(rows);
     const Judge judge(set_.metric, set_.base, set_.queries, truth, truth.depth);
     const bool is_fresh = round % runbook_.fresh_every == 0 || round + 1 == searches_;
-    for (Contestant& contestant : contestants_) {
+    for (ChurnContestant& contestant : contestants_) {
       if (contestant.is_out) continue;
       std::vector<Peer*> peers = {contestant.peer.get()};
       std::unique_ptr<Peer> fresh;
@@ -191,7 +191,7 @@ class Play {
     }
   }
 
-  void tell(Contestant& contestant, std::size_t number, std::size_t round, std::size_t k,
+  void tell(ChurnContestant& contestant, std::size_t number, std::size_t round, std::size_t k,
             bool is_fresh) {
     const Wear wear = contestant.peer->wear();
     for (const auto& [ef, showing] : contestant.last) {
@@ -238,7 +238,7 @@ class Play {
   }
 
   // The last search is one with a fresh build.
-  void summarise(const Contestant& contestant) {
+  void summarise(const ChurnContestant& contestant) {
     if (contestant.is_out || contestant.searches == 0) return;
     for (const auto& [ef, last] : contestant.last) {
       const Showing& fresh = contestant.fresh.at(ef);
@@ -271,7 +271,7 @@ class Play {
   Player player_;
   LiveTruth truth_;
   std::size_t searches_ = 0;  // that the runbook has
-  std::vector<Contestant> contestants_;
+  std::vector<ChurnContestant> contestants_;
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "must.h"
 #include "skerry/database.h"
 #include "stop.h"
+#include "temporary_folder.h"
 
 namespace skerry::bench {
 namespace {
@@ -26,9 +27,9 @@ namespace {
 constexpr std::size_t kBytesMax = 128 << 20;  // of vectors
 
 // A database that is filled and changed, in commits of `batch`.
-class Subject {
+class DiskSubject {
  public:
-  Subject(const std::filesystem::path& folder, std::uint32_t dimension, std::size_t batch)
+  DiskSubject(const std::filesystem::path& folder, std::uint32_t dimension, std::size_t batch)
       : database_(must(
             Database::open(folder, {.durability = Durability::interval, .use_images = false}))),
         collection_(must(database_.create(
@@ -78,7 +79,7 @@ void measure_dimension(const Settings& settings, std::uint32_t dimension, std::s
   const std::size_t raw = vector_bytes(Scalar::f32, dimension);
   const std::size_t n = std::min(settings.rows, kBytesMax / raw);
   double first_load = 0;
-  const auto write = [&](const char* what, const Subject& subject, double seconds) {
+  const auto write = [&](const char* what, const DiskSubject& subject, double seconds) {
     const DatabaseStats stats = subject.stats();
     const double disk = static_cast<double>(stats.store_disk_bytes) / static_cast<double>(n);
     if (first_load == 0) first_load = disk;
@@ -110,11 +111,11 @@ void measure_dimension(const Settings& settings, std::uint32_t dimension, std::s
   std::iota(keys.begin(), keys.end(), Key{0});
   {
     const TemporaryFolder folder(settings.folder);
-    Subject subject(folder.path(), dimension, batch);
+    DiskSubject subject(folder.path(), dimension, batch);
     write("load", subject, timed([&] { subject.upsert(keys); }));
   }
   const TemporaryFolder folder(settings.folder);
-  Subject subject(folder.path(), dimension, batch);
+  DiskSubject subject(folder.path(), dimension, batch);
   std::mt19937_64 random(1);
   shuffle(keys, random);
   write("random_load", subject, timed([&] { subject.upsert(keys); }));

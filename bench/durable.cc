@@ -21,6 +21,7 @@
 #include "durable_store.h"
 #include "measure.h"
 #include "stop.h"
+#include "temporary_folder.h"
 
 namespace skerry::bench {
 namespace {
@@ -97,13 +98,13 @@ class Lmdb final : public Store {
   MDB_dbi table_ = 0;
 };
 
-struct Speed {
+struct CommitSpeed {
   double upserts_per_s = 0, commits_per_s = 0, p50_us = 0, p99_us = 0;
 };
 
 // Each writer takes the next `batch` rows, until there are none or the time is up.
-Speed write(Store& store, std::size_t first, std::size_t rows, std::size_t batch, unsigned writers,
-            double seconds) {
+CommitSpeed write(Store& store, std::size_t first, std::size_t rows, std::size_t batch,
+                  unsigned writers, double seconds) {
   std::atomic<std::size_t> next{first};
   std::vector<std::vector<float>> latencies(writers);
   std::exception_ptr failure;
@@ -148,22 +149,22 @@ std::vector<Key> shuffled_keys(std::size_t rows) {
   return keys;
 }
 
-struct Contestant {
+struct DurableContestant {
   PeerKind kind;
-  std::vector<Speed> runs;
+  std::vector<CommitSpeed> runs;
 
-  double middle(double Speed::*field) const {
+  double middle(double CommitSpeed::*field) const {
     std::vector<double> values;
-    for (const Speed& run : runs) values.push_back(run.*field);
+    for (const CommitSpeed& run : runs) values.push_back(run.*field);
     return median(std::move(values));
   }
 };
 
 void measure_point(const Settings& settings, const Dataset& set, Durability durability,
                    std::size_t batch, unsigned writers, std::size_t prefill,
-                   std::vector<Contestant> contestants, Lines& lines) {
+                   std::vector<DurableContestant> contestants, Lines& lines) {
   for (std::uint32_t run = 0; run < settings.runs; ++run) {
-    for (Contestant& contestant : contestants) {
+    for (DurableContestant& contestant : contestants) {
       const TemporaryFolder folder(settings.folder);
       std::unique_ptr<Store> store;
       if (contestant.kind.impl == "lmdb") {
@@ -177,8 +178,8 @@ void measure_point(const Settings& settings, const Dataset& set, Durability dura
                                       writers, settings.seconds));
     }
   }
-  const double lmdb = contestants.back().middle(&Speed::upserts_per_s);
-  for (const Contestant& contestant : contestants) {
+  const double lmdb = contestants.back().middle(&CommitSpeed::upserts_per_s);
+  for (const DurableContestant& contestant : contestants) {
     Line line = begin_line("durable", contestant.kind, set, settings);
     line["durability"] = name_of(durability);
     line["what"] = settings.updates ? "update" : "insert";
@@ -186,13 +187,13 @@ void measure_point(const Settings& settings, const Dataset& set, Durability dura
     line["writers"] = writers;
     line["threads"] = settings.build_threads;
     line["prefill"] = prefill;
-    line["upserts_per_s"] = rounded(contestant.middle(&Speed::upserts_per_s), 1);
+    line["upserts_per_s"] = rounded(contestant.middle(&CommitSpeed::upserts_per_s), 1);
     if (contestant.kind.impl != "lmdb" && lmdb > 0) {
-      line["ratio_to_lmdb"] = rounded(contestant.middle(&Speed::upserts_per_s) / lmdb, 3);
+      line["ratio_to_lmdb"] = rounded(contestant.middle(&CommitSpeed::upserts_per_s) / lmdb, 3);
     }
-    line["commits_per_s"] = rounded(contestant.middle(&Speed::commits_per_s), 1);
-    line["p50_us"] = rounded(contestant.middle(&Speed::p50_us), 1);
-    line["p99_us"] = rounded(contestant.middle(&Speed::p99_us), 1);
+    line["commits_per_s"] = rounded(contestant.middle(&CommitSpeed::commits_per_s), 1);
+    line["p50_us"] = rounded(contestant.middle(&CommitSpeed::p50_us), 1);
+    line["p99_us"] = rounded(contestant.middle(&CommitSpeed::p99_us), 1);
     line["runs"] = settings.runs;
     lines.write(std::move(line));
   }
@@ -202,7 +203,7 @@ void measure_point(const Settings& settings, const Dataset& set, Durability dura
 
 void measure_durable(const Settings& settings, Lines& lines) {
   const Dataset set = load_dataset(settings.data);
-  std::vector<Contestant> contestants;
+  std::vector<DurableContestant> contestants;
   for (PeerKind& kind : present_peers("durable", settings, lines)) {
     if (kind.impl == "skerry") contestants.push_back({std::move(kind), {}});
   }

@@ -1,13 +1,7 @@
 // durable_store.cc - see durable_store.h.
 #include "durable_store.h"
 
-#include <fmt/format.h>
-#include <stdlib.h>
-
-#include <cerrno>
-#include <cstring>
 #include <numeric>
-#include <stdexcept>
 
 #include "must.h"
 
@@ -23,21 +17,6 @@ std::string_view name_of(Durability durability) noexcept {
       return "none";
   }
   return "";
-}
-
-TemporaryFolder::TemporaryFolder(const std::string& parent) {
-  const std::filesystem::path place =
-      parent.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(parent);
-  std::string name = (place / "skerry-bench-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) {
-    throw std::runtime_error(fmt::format("{}: {}", name, std::strerror(errno)));
-  }
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;  // nothing is left to do about it
-  std::filesystem::remove_all(path_, ignored);
 }
 
 DurableStore::DurableStore(const std::filesystem::path& folder, const PeerKind& kind,

@@ -14,21 +14,6 @@
 
 namespace skerry::bench {
 
-// A new folder that goes when this does.
-class TemporaryFolder {
- public:
-  // Inside `parent`, or where the system puts temporary files when that is "".
-  explicit TemporaryFolder(const std::string& parent);
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 // "commit", "interval", "none".
 std::string_view name_of(Durability durability) noexcept;
 

@@ -9,6 +9,7 @@
 #include "child.h"
 #include "durable_store.h"
 #include "measure.h"
+#include "temporary_folder.h"
 
 namespace skerry::bench {
 namespace {

@@ -116,7 +116,7 @@ class Stream {
   std::vector<std::uint32_t> row_of_;
 };
 
-struct Contestant {
+struct MixedContestant {
   PeerKind kind;
   bool is_out = false;  // it cannot write one at a time
   std::vector<Speed> idle, mixed;
@@ -147,7 +147,7 @@ class Meeting {
   }
 
   // One run of one library.
-  void run(Contestant& contestant, bool is_last) {
+  void run(MixedContestant& contestant, bool is_last) {
     const std::size_t half = set_.base.rows / 2;
     const std::unique_ptr<Peer> peer = contestant.kind.make(set_, graph_);
     peer->add(0, half, settings_.build_threads);
@@ -212,8 +212,8 @@ class Meeting {
   GraphOptions graph_;
 };
 
-void tell(const Settings& settings, const Dataset& set, const Contestant& contestant, What what,
-          std::uint32_t ef, Lines& lines) {
+void tell(const Settings& settings, const Dataset& set, const MixedContestant& contestant,
+          What what, std::uint32_t ef, Lines& lines) {
   Line line = begin_line("mixed", contestant.kind, set, settings);
   if (!contestant.kind.write_note.empty()) {
     line["note"] = contestant.kind.note + (contestant.kind.note.empty() ? "" : "; ") +
@@ -250,7 +250,7 @@ void measure_mixed(const Settings& settings, Lines& lines) {
   const std::vector<PeerKind> kinds = present_peers("mixed", settings, lines);
   for (const std::uint32_t ef : settings.ef) {
     for (const What what : {What::insert, What::update, What::image, What::compact}) {
-      std::vector<Contestant> contestants;
+      std::vector<MixedContestant> contestants;
       for (const PeerKind& kind : kinds) {
         if (may(kind, what)) contestants.push_back({kind, false, {}, {}, {}, 0, 0});
       }
@@ -259,12 +259,12 @@ void measure_mixed(const Settings& settings, Lines& lines) {
       Meter meter(fmt::format("{}, ef {}", name_of(what), ef), settings.runs * contestants.size());
       std::size_t done = 0;
       for (std::uint32_t run = 0; run < settings.runs; ++run) {
-        for (Contestant& contestant : contestants) {
+        for (MixedContestant& contestant : contestants) {
           if (!contestant.is_out) meeting.run(contestant, run + 1 == settings.runs);
           meter.show(++done);
         }
       }
-      for (const Contestant& contestant : contestants) {
+      for (const MixedContestant& contestant : contestants) {
         if (contestant.is_out) {
           lines.write({{"bench", "mixed"},
                        {"impl", contestant.kind.impl},

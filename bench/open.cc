@@ -18,6 +18,7 @@
 #include "curve.h"
 #include "durable_store.h"
 #include "measure.h"
+#include "temporary_folder.h"
 
 namespace skerry::bench {
 namespace {

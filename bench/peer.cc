@@ -3,13 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 namespace skerry::bench {
 namespace {
 
 // The libraries that the build has found; the others with what would bring them here.
-std::vector<PeerKind> kinds_of(const std::string& impl) {
+std::vector<PeerKind> kinds_of(const std::string& impl,
+                               [[maybe_unused]] const std::string& folder) {
 #ifdef SKERRY_HAVE_HNSWLIB
   if (impl == "hnswlib") return hnswlib_kinds();
 #endif
@@ -18,6 +21,12 @@ std::vector<PeerKind> kinds_of(const std::string& impl) {
 #endif
 #ifdef SKERRY_HAVE_USEARCH
   if (impl == "usearch") return usearch_kinds();
+#endif
+#ifdef SKERRY_HAVE_SQLITE_VEC
+  if (impl == "sqlite-vec") return sqlite_vec_kinds(folder);
+#endif
+#ifdef SKERRY_HAVE_LANCEDB
+  if (impl == "lancedb") return lancedb_kinds(folder);
 #endif
   PeerKind missing;
   missing.impl = impl;
@@ -63,14 +72,13 @@ std::vector<PeerKind> choose_peers(const PeerChoice& choice) {
   for (const std::string& peer : choice.peers) {
     const std::string impl = peer.substr(0, peer.find(':'));
     const std::string mode = peer.size() > impl.size() ? peer.substr(impl.size() + 1) : "";
-    if (impl != "hnswlib" && impl != "faiss" && impl != "usearch") {
-      throw std::runtime_error(
-          fmt::format("--peers {}: expected hnswlib, faiss, usearch, or one with a mode such as "
-                      "usearch:bf16 or faiss:sq8",
-                      peer));
+    if (std::ranges::find(kPeerNames, impl) == std::end(kPeerNames)) {
+      throw std::runtime_error(fmt::format(
+          "--peers {}: expected {}, or one with a mode such as usearch:bf16 or faiss:sq8", peer,
+          fmt::join(kPeerNames, ", ")));
     }
     bool any = false;
-    for (PeerKind& kind : kinds_of(impl)) {
+    for (PeerKind& kind : kinds_of(impl, choice.folder)) {
       const bool is_meant =
           mode.empty() || !kind.missing.empty() || kind.scalar == mode || kind.codes == mode;
       if (is_meant) chosen.push_back(std::move(kind));

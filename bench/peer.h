@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataset.h"
@@ -137,8 +138,10 @@ struct PeerKind {
 };
 
 // Skerry with each of the storages, codes, places and breadths, then the foreign libraries by name
-// ("hnswlib", "faiss", "usearch", or one mode of it: "usearch:bf16"), found or missing. Throws
-// std::runtime_error for an unknown name.
+// (kPeerNames, or one mode of it: "usearch:bf16"), found or missing. Throws std::runtime_error for
+// an unknown name.
+inline constexpr std::string_view kPeerNames[] = {"hnswlib", "faiss", "usearch", "sqlite-vec",
+                                                  "lancedb"};
 struct PeerChoice {
   std::vector<std::string> scalars = {"f32"};
   std::vector<std::string> codes = {"exact"};
@@ -146,7 +149,7 @@ struct PeerChoice {
   std::vector<std::uint32_t> ef_constructions = {0};  // Skerry's; 0: everybody's
   std::vector<std::string> peers;
   std::uint32_t flat_below = 0;  // Skerry's option of that name
-  std::string folder;            // for vectors on disk; "": the system's for temporary files
+  std::string folder;            // for what is on disk; "": the system's for temporary files
 };
 std::vector<PeerKind> choose_peers(const PeerChoice& choice);
 
@@ -157,5 +160,7 @@ PeerKind collection_kind(const PeerKind& index, Durability durability, const std
 std::vector<PeerKind> hnswlib_kinds();
 std::vector<PeerKind> faiss_kinds();
 std::vector<PeerKind> usearch_kinds();
+std::vector<PeerKind> sqlite_vec_kinds(const std::string& folder);
+std::vector<PeerKind> lancedb_kinds(const std::string& folder);
 
 }  // namespace skerry::bench

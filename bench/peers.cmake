@@ -60,3 +60,20 @@ if(EXISTS ${usearch_dir}/include/usearch/index_dense.hpp AND NODE)
   target_include_directories(skerry_bench_usearch SYSTEM PRIVATE ${usearch_dir}/include)
   target_compile_definitions(skerry_bench_usearch PRIVATE USEARCH_USE_NUMKONG=1)
 endif()
+
+# sqlite-vec is an extension that SQLite loads.
+find_package(SQLite3 QUIET)
+set(sqlite_vec ${SKERRY_PEERS_DIR}/sqlite-vec/vec0.so)
+if(SQLite3_FOUND AND EXISTS ${sqlite_vec})
+  skerry_bench_peer(sqlite_vec "-O3" SQLite::SQLite3)
+  target_compile_definitions(skerry_bench_sqlite_vec PRIVATE SKERRY_SQLITE_VEC="${sqlite_vec}")
+endif()
+
+# LanceDB runs in a process of its own, under Node.js.
+set(lancedb_dir ${SKERRY_PEERS_DIR}/lancedb)
+if(EXISTS ${lancedb_dir}/node_modules/@lancedb/lancedb AND NODE)
+  skerry_bench_peer(lancedb "-O3" "")
+  target_compile_definitions(skerry_bench_lancedb PRIVATE
+    SKERRY_NODE="${NODE}" SKERRY_LANCEDB_DIR="${lancedb_dir}"
+    SKERRY_LANCEDB_SCRIPT="${CMAKE_CURRENT_SOURCE_DIR}/peers/lancedb.mjs")
+endif()

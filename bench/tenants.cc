@@ -33,6 +33,7 @@
 #include "skerry/database.h"
 #include "skerry/version.h"
 #include "stop.h"
+#include "temporary_folder.h"
 
 namespace skerry::bench {
 namespace {

@@ -22,7 +22,7 @@
 namespace skerry::bench {
 namespace {
 
-struct Contestant {
+struct UpdateContestant {
   PeerKind kind;
   std::unique_ptr<Peer> peer;
   std::vector<std::uint32_t> row_of;       // by key; kNoRow: not in it
@@ -65,7 +65,7 @@ class Rounds {
   Rounds(const Settings& settings, const Dataset& set, const Truth& truth, Lines& lines)
       : settings_(settings), set_(set), truth_(truth), lines_(lines) {}
 
-  void measure_recall(Contestant& contestant, const Judge& judge) {
+  void measure_recall(UpdateContestant& contestant, const Judge& judge) {
     for (const std::uint32_t ef : settings_.ef) {
       contestant.peer->set_ef(std::max(ef, settings_.k));
       contestant.recall[ef] = mean_recall(*contestant.peer, judge, set_.queries.rows,
@@ -75,7 +75,7 @@ class Rounds {
 
   // Calls act(i) for each of `count` items and writes a line an ef; false when the library cannot.
   template <class Act>
-  bool phase(Contestant& contestant, const char* name, std::uint32_t round, std::size_t count,
+  bool phase(UpdateContestant& contestant, const char* name, std::uint32_t round, std::size_t count,
              const Judge& judge, const Act& act) {
     Meter meter(fmt::format("round {}, {}, {}", round, name, contestant.kind.label()), count);
     const std::map<std::uint32_t, double> before = contestant.recall;
@@ -113,21 +113,21 @@ class Rounds {
     return true;
   }
 
-  void run(std::vector<Contestant>& contestants) {
+  void run(std::vector<UpdateContestant>& contestants) {
     const Judge whole(set_.metric, set_.base, set_.queries, truth_, settings_.k);
-    for (Contestant& contestant : contestants) measure_recall(contestant, whole);
+    for (UpdateContestant& contestant : contestants) measure_recall(contestant, whole);
     for (std::uint32_t round = 1; round <= settings_.rounds; ++round) {
       const auto updated = draw(set_.base.rows, settings_.fraction, 3 * round);
-      for (Contestant& contestant : contestants) update(contestant, round, updated, whole);
+      for (UpdateContestant& contestant : contestants) update(contestant, round, updated, whole);
       const auto removed = draw(set_.base.rows, settings_.fraction, 3 * round + 1);
-      for (Contestant& contestant : contestants) replace(contestant, round, removed, whole);
+      for (UpdateContestant& contestant : contestants) replace(contestant, round, removed, whole);
     }
   }
 
  private:
   // Every key takes the vector of the next; the last takes the first's.
-  void update(Contestant& contestant, std::uint32_t round, const std::vector<std::uint32_t>& keys,
-              const Judge& whole) {
+  void update(UpdateContestant& contestant, std::uint32_t round,
+              const std::vector<std::uint32_t>& keys, const Judge& whole) {
     std::vector<std::uint32_t>& row_of = contestant.row_of;
     const std::uint32_t first_row = row_of[keys.front()];
     phase(contestant, "update", round, keys.size(), whole, [&](std::size_t i) {
@@ -138,8 +138,8 @@ class Rounds {
     });
   }
 
-  void replace(Contestant& contestant, std::uint32_t round, const std::vector<std::uint32_t>& keys,
-               const Judge& whole) {
+  void replace(UpdateContestant& contestant, std::uint32_t round,
+               const std::vector<std::uint32_t>& keys, const Judge& whole) {
     std::vector<std::uint32_t> rows;
     for (const std::uint32_t key : keys) rows.push_back(contestant.row_of[key]);
     const Truth live = live_truth(truth_, rows, settings_.k);
@@ -170,11 +170,11 @@ void measure_update(const Settings& settings, Lines& lines) {
   const Dataset set = load_dataset(settings.data);
   // Deep enough to have k left of when half are removed.
   const Truth truth = load_truth(settings.data, set, 4 * std::size_t{settings.k} + 60);
-  std::vector<Contestant> contestants;
+  std::vector<UpdateContestant> contestants;
   for (PeerKind& kind : present_peers("update", settings, lines)) {
     GraphOptions graph = settings.graph;
     graph.capacity = set.base.rows;
-    Contestant contestant{std::move(kind), nullptr, {}, {}};
+    UpdateContestant contestant{std::move(kind), nullptr, {}, {}};
     contestant.peer = contestant.kind.make(set, graph);
     contestant.peer->add(0, set.base.rows, settings.build_threads);
     contestant.row_of.resize(set.base.rows);

@@ -73,7 +73,7 @@ need_for() {
       need python3-dev /usr/bin/python3-config
       need python3-numpy /usr/lib/python3/dist-packages/numpy/__init__.py
       need pybind11-dev /usr/include/pybind11/pybind11.h
-      release_options=(-DSKERRY_BUILD_PYTHON=ON -DPython3_EXECUTABLE="$python")
+      release_options=(-DSKERRY_BUILD_PYTHON=ON -DPython3_EXECUTABLE="$python" -DPython3_ROOT_DIR=/usr)
       ;;
     bench) need libbenchmark-dev /usr/include/benchmark/benchmark.h ;;
     browser) need chromium chromium ;; # looks at pages that the command makes
@@ -94,6 +94,7 @@ need_for() {
     peers)
       need libhnswlib-dev /usr/include/hnswlib/hnswlib.h
       need libfaiss-dev /usr/include/faiss/Index.h
+      need libsqlite3-dev /usr/include/sqlite3.h
       need npm npm
       ;;
     *) fail "need_for: $1 is not known" ;;

@@ -103,8 +103,10 @@ if [ -z "$quick" ]; then
   need_for clang
   use_sanitizer asan-ubsan
   build_preset asan-ubsan "${memory[@]}"
-  # Left out: what takes long and is the same code in another form.
-  twice='*ExplainTest*/exact:*ExplainTest*/sq8:Explain.*:DiskVectors.AnO*'
+  # Left out: what takes long and is the same code in another form, or what threads do beside each
+  # other, which is ThreadSanitizer's.
+  twice='*ExplainTest*/exact:*IndexTest*/sq8:*IndexTest.ARare*/exact:*ExplainTest*/sq8:Explain.*'
+  twice+=':DiskVectors.AnO*:RowScanTest.Finds*/2:Image.ShowsOne*:RepairTest.EveryPageW*'
   twice+=':*OfAStoppedBatch*/collection_*'
   twice+=':*Contract*_auto_*:*Contract*_sq8_flat:*Contract*_rot4_flat'
   GTEST_FILTER="-$twice" count_tests asan-ubsan -R "^($(IFS='|' && echo "${memory[*]}"))\$"

@@ -4,6 +4,7 @@
 
 #include "durable_store.h"
 #include "peer.h"
+#include "temporary_folder.h"
 
 namespace skerry::bench {
 namespace {

@@ -104,7 +104,7 @@ Matches many(std::span<const H> hits, std::span<const std::uint32_t> counts, std
 }
 
 // [(key, distance), ...] of one query, or a list of these.
-py::list list_of(const Matches& matches) {
+py::list to_list(const Matches& matches) {
   const py::module_ builtins = py::module_::import("builtins");
   const auto pairs = [&](const py::object& keys, const py::object& distances) {
     return py::list(builtins.attr("zip")(keys.attr("tolist")(), distances.attr("tolist")()));
@@ -177,7 +177,7 @@ that has fewer hits is filled up with the key 2**64 - 1 (None for names) at an i
   type.def_property_readonly(
       "bytes", [](const Matches& matches) { return matches.cost.bytes; },
       "Bytes of links, codes and vectors that were read.");
-  type.def("to_list", &list_of,
+  type.def("to_list", &to_list,
            "[(key, distance), ...] of one query, or a list of these, without what fills up rows.");
   type.def("__iter__", [](const Matches& matches) {
     return py::iter(py::make_tuple(matches.keys, matches.distances));
