@@ -215,6 +215,7 @@ std::vector<Command> add_commands(CLI::App& bench, Settings& settings, Words& wo
       ->capture_default_str();
   add_build_threads(search, words);
   add_runs(search, settings, "0.3");
+  add_folder(search, settings);
 
   CLI::App& filter = add("filter", "Recall against speed with filters", &measure_filter);
   add_index(filter, settings, true);

@@ -95,6 +95,7 @@ need_for() {
       need libhnswlib-dev /usr/include/hnswlib/hnswlib.h
       need libfaiss-dev /usr/include/faiss/Index.h
       need libsqlite3-dev /usr/include/sqlite3.h
+      need python3-hnswlib /usr/share/doc/python3-hnswlib # for bench/calls
       need npm npm
       ;;
     *) fail "need_for: $1 is not known" ;;
