@@ -15,6 +15,15 @@ function(skerry_add_tests target)
     set_tests_properties(${target} PROPERTIES TIMEOUT 1200 LABELS "${ARGN}"
                                               ENVIRONMENT TSAN_OPTIONS=die_after_fork=0)
   else()
-    gtest_discover_tests(${target} DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600 LABELS "${ARGN}")
+    gtest_discover_tests(${target} TEST_LIST ${target}_cases DISCOVERY_TIMEOUT 120
+                         PROPERTIES TIMEOUT 600)
+    # Of a list of labels it would keep the first.
+    set(labels ${CMAKE_CURRENT_BINARY_DIR}/${target}_labels.cmake)
+    file(CONFIGURE OUTPUT ${labels} @ONLY CONTENT [=[
+foreach(case IN LISTS @target@_cases)
+  set_tests_properties("${case}" PROPERTIES LABELS "@ARGN@")
+endforeach()
+]=])
+    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
   endif()
 endfunction()

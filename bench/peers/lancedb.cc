@@ -2,21 +2,24 @@
 // eight-bit codes, as its own package for Node.js runs it.
 //
 // LanceDB is a Rust library. Its package is what a distribution has of it, so each thread that
-// searches has a process of its own (lancedb.mjs) that is asked through a socket; going there and
-// back is part of the times, under 0.1 ms of some 3. The table is written and indexed when the last
-// of the rows that were promised has been added. One partition, so that its `ef` is everybody's.
-// Later changes are a new version of the table each, and what they add is scanned until its index
-// is made anew.
+// searches has a process of its own (lancedb.mjs), and so have writes; it is asked through a
+// socket, and going there and back is part of the times, under 0.1 ms of some 3. The table is
+// written and indexed when the last of the rows that were promised has been added. One partition,
+// so that its `ef` is everybody's. Later changes are a new version of the table each, and what they
+// add is scanned until its index is made anew.
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
@@ -122,51 +125,51 @@ class LanceDbPeer final : public Peer {
         metric_(set.metric),
         graph_(graph),
         refine_(refines ? kRefine : 0),
-        folder_(folder) {
-    processes_.push_back(open());
+        folder_(folder),
+        readers_(graph.threads) {
+    open(writer_);
   }
 
+  // By one process, whatever is asked; it has threads of its own for the index.
   void add(std::size_t first, std::size_t count, unsigned) override {
     std::vector<Key> keys(count);
     std::iota(keys.begin(), keys.end(), Key{first});
-    Process& writer = *processes_[0];
-    writer.ask('a', static_cast<std::uint32_t>(count));
-    writer.send(keys.data(), keys.size() * sizeof(Key));
-    writer.send(base_.row(first), count * base_.dimension * sizeof(float));
-    writer.answer();
+    const std::lock_guard lock(writing_);
+    writer_.ask('a', static_cast<std::uint32_t>(count));
+    writer_.send(keys.data(), keys.size() * sizeof(Key));
+    writer_.send(base_.row(first), count * base_.dimension * sizeof(float));
+    writer_.answer();
     if (first + count < graph_.capacity) return;
-    writer.ask('i', graph_.M, graph_.ef_construction);
-    writer.answer();
+    writer_.ask('i', graph_.M, graph_.ef_construction);
+    writer_.answer();
+    ++version_;
   }
 
   bool update(Key key, std::size_t row) override {
-    Process& writer = *processes_[0];
-    writer.ask('u');
-    writer.send(&key, sizeof(key));
-    writer.send(base_.row(row), base_.dimension * sizeof(float));
-    writer.answer();
-    catch_up();
+    const std::lock_guard lock(writing_);
+    writer_.ask('u');
+    writer_.send(&key, sizeof(key));
+    writer_.send(base_.row(row), base_.dimension * sizeof(float));
+    writer_.answer();
+    ++version_;
     return true;
   }
 
   bool remove(Key key) override {
-    Process& writer = *processes_[0];
-    writer.ask('r');
-    writer.send(&key, sizeof(key));
-    writer.answer();
-    catch_up();
+    const std::lock_guard lock(writing_);
+    writer_.ask('r');
+    writer_.send(&key, sizeof(key));
+    writer_.answer();
+    ++version_;
     return true;
   }
 
   bool insert(Key key, std::size_t row, unsigned) override { return update(key, row); }
 
-  void set_ef(std::uint32_t ef) override {
-    ef_ = ef;
-    while (processes_.size() < graph_.threads) processes_.push_back(open());
-  }
+  void set_ef(std::uint32_t ef) override { ef_ = ef; }
 
   std::size_t search(std::size_t query, unsigned thread, std::span<Key> keys) override {
-    Process& process = *processes_[thread];
+    Process& process = reader(thread);
     const auto k = static_cast<std::uint32_t>(keys.size());
     process.ask('s', k, std::max(ef_, k * std::max(refine_, 1u)), refine_);
     process.send(queries_.row(query), queries_.dimension * sizeof(float));
@@ -185,22 +188,33 @@ class LanceDbPeer final : public Peer {
   }
 
  private:
-  std::unique_ptr<Process> open() const {
-    auto process = std::make_unique<Process>();
+  struct Reader {
+    std::unique_ptr<Process> process;
+    std::uint64_t version = 0;  // of the table, as it sees it
+  };
+
+  void open(Process& process) const {
     const std::string path = folder_.path();
     const std::uint32_t metric = metric_ == Metric::l2 ? 0 : metric_ == Metric::ip ? 1 : 2;
-    process->ask('o', metric, static_cast<std::uint32_t>(base_.dimension),
-                 static_cast<std::uint32_t>(path.size()));
-    process->send(path.data(), path.size());
-    process->answer();
-    return process;
+    process.ask('o', metric, static_cast<std::uint32_t>(base_.dimension),
+                static_cast<std::uint32_t>(path.size()));
+    process.send(path.data(), path.size());
+    process.answer();
   }
 
-  void catch_up() {
-    for (std::size_t i = 1; i < processes_.size(); ++i) {
-      processes_[i]->ask('l');
-      processes_[i]->answer();
+  // The thread's own, which sees all that has returned.
+  Process& reader(unsigned thread) {
+    Reader& reader = readers_[thread];
+    const std::uint64_t version = version_;
+    if (!reader.process) {
+      reader.process = std::make_unique<Process>();
+      open(*reader.process);
+    } else if (reader.version != version) {
+      reader.process->ask('l');
+      reader.process->answer();
     }
+    reader.version = version;
+    return *reader.process;
   }
 
   const Matrix& base_;
@@ -210,7 +224,10 @@ class LanceDbPeer final : public Peer {
   std::uint32_t refine_;
   std::uint32_t ef_ = 0;
   TemporaryFolder folder_;
-  std::vector<std::unique_ptr<Process>> processes_;  // by thread; the first one writes
+  Process writer_;
+  std::mutex writing_;
+  std::atomic<std::uint64_t> version_{0};
+  std::vector<Reader> readers_;  // by thread
 };
 
 }  // namespace

@@ -550,16 +550,17 @@ typedef struct skerry_counts {
 
 // The graph in counts, of its live nodes. Without a graph nodes and every size are 0.
 typedef struct skerry_graph_shape {
+  size_t struct_size;
   uint64_t nodes;             // live vectors whose links are made
   skerry_counts levels;       // [l]: nodes of which l is the highest level; 25 are always enough
   skerry_counts out_degrees;  // [d]: nodes with d links of their own on level 0; 2 M + 1 of them
   skerry_counts in_degrees;   // [d]: nodes that d live nodes link to on level 0
 } skerry_graph_shape;
-#define SKERRY_GRAPH_SHAPE_INIT      \
-  {                                  \
-    0, {NULL, 0, 0}, {NULL, 0, 0}, { \
-      NULL, 0, 0                     \
-    }                                \
+#define SKERRY_GRAPH_SHAPE_INIT                                  \
+  {                                                              \
+    sizeof(skerry_graph_shape), 0, {NULL, 0, 0}, {NULL, 0, 0}, { \
+      NULL, 0, 0                                                 \
+    }                                                            \
   }
 
 // What a verify compared: the first five are of the index.

@@ -180,15 +180,18 @@ Status count_shape(const On& on, const skerry_control* control, skerry_graph_sha
   ControlArgument watch;
   SKERRY_TRY(watch.read(control));
   SKERRY_NEED(shape);
-  for (const skerry_counts* counts : {&shape->levels, &shape->out_degrees, &shape->in_degrees}) {
+  skerry_graph_shape all = SKERRY_GRAPH_SHAPE_INIT;
+  SKERRY_TRY(take(shape, all));
+  for (const skerry_counts* counts : {&all.levels, &all.out_degrees, &all.in_degrees}) {
     if (counts->room != 0) SKERRY_NEED(counts->data);
   }
   const Result<GraphShape> counted = on.shape(watch.get());
   if (!counted.ok()) return counted.status();
-  shape->nodes = counted->nodes;
-  give(counted->levels, shape->levels);
-  give(counted->out_degrees, shape->out_degrees);
-  give(counted->in_degrees, shape->in_degrees);
+  all.nodes = counted->nodes;
+  give(counted->levels, all.levels);
+  give(counted->out_degrees, all.out_degrees);
+  give(counted->in_degrees, all.in_degrees);
+  give(all, shape);
   return {};
 }
 

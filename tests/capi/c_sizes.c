@@ -43,6 +43,8 @@ int main(void) {
   struct NewerResult result;
   skerry_options made = SKERRY_OPTIONS_INIT;
   skerry_index* other = NULL;
+  skerry_graph_shape shape = SKERRY_GRAPH_SHAPE_INIT;
+  uint64_t levels[25];
   query.data = &zero;
   query.dimension = 1;
   query.scalar = SKERRY_F32;
@@ -101,6 +103,23 @@ int main(void) {
   CHECK_CODE(skerry_index_search(index, &query, 3, hits, &options.now, &found, &error),
              SKERRY_INVALID_ARGUMENT);
   CHECK_SAYS("reserved: expected 0, given 1");
+
+  // What is filled and says where to: an old program that knows of no list but the first.
+  shape.levels.data = levels;
+  shape.levels.room = 25;
+  shape.out_degrees.data = NULL;
+  shape.out_degrees.room = 77;
+  shape.struct_size = offsetof(skerry_graph_shape, out_degrees);
+  CHECK_OK(skerry_index_shape(index, NULL, &shape, &error));
+  CHECK(shape.struct_size == offsetof(skerry_graph_shape, out_degrees));
+  CHECK(shape.levels.data == levels && shape.levels.room == 25);
+  CHECK(shape.out_degrees.data == NULL && shape.out_degrees.room == 77);
+  shape.struct_size = sizeof shape;
+  CHECK_CODE(skerry_index_shape(index, NULL, &shape, &error), SKERRY_INVALID_ARGUMENT);
+  CHECK(shape.out_degrees.room == 77);
+  shape.struct_size = 0;
+  CHECK_CODE(skerry_index_shape(index, NULL, &shape, &error), SKERRY_INVALID_ARGUMENT);
+  CHECK_SAYS("struct_size");
 
   // An old program that knows a dimension and nothing else.
   made.dimension = 1;

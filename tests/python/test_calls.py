@@ -93,9 +93,21 @@ class CtrlC(Case):
             thread.join()
 
     def test_stops_a_build_and_nothing_has_changed(self):
+        index = skerry.Index(64)  # some seconds, in which signals are looked for all the time
+        vectors = self.vectors(40000, 64)
+        self.interrupt_within("upsert", lambda: index.upsert(np.arange(40000), vectors))
+        self.assertEqual(len(index), 0)
+        index.add(1, vectors[0])
+        self.assertEqual(index.search(vectors[0], 1).keys.tolist(), [1])
+
+    def test_that_comes_while_progress_is_told_stops_the_call(self):
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         for subject in self.subjects(64):
-            vectors = self.vectors(40000, 64)
-            self.interrupt_within("upsert", lambda: subject.upsert(np.arange(40000), vectors))
+            vectors = self.vectors(5000, 64)
+            with self.assertRaises(KeyboardInterrupt):
+                subject.upsert(np.arange(5000), vectors,
+                               progress=lambda done, total: os.kill(os.getpid(), signal.SIGINT))
             self.assertEqual(len(subject), 0)
             subject.add(1, vectors[0])
             self.assertEqual(subject.search(vectors[0], 1).keys.tolist(), [1])
