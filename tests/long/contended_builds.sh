@@ -5,4 +5,4 @@
 #   tests/long/contended_builds.sh [--short] [--rounds N] [--seed N]    3,000 rounds; --short: 150
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
-torture contended release 150 3000 "$@"
+torture contended release 100 3000 "$@"

@@ -7,4 +7,4 @@ set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
 preset=asan-ubsan
 case " $* " in *" --short "*) preset=release ;; esac
-torture damage "$preset" 100 10000 "$@"
+torture damage "$preset" 70 10000 "$@"

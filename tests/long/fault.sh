@@ -4,4 +4,4 @@
 #   tests/long/fault.sh [--short] [--rounds N] [--seed N]    --short: 500 rounds
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
-torture fault release 500 100000 "$@"
+torture fault release 350 100000 "$@"

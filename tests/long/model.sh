@@ -4,4 +4,4 @@
 #   tests/long/model.sh [--short] [--rounds N] [--seed N]     a round is a call; --short: 30,000
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
-torture model release 30000 1000000 "$@"
+torture model release 20000 1000000 "$@"

@@ -4,4 +4,4 @@
 #   tests/long/power.sh [--short] [--rounds N] [--seed N]    --short: 400 rounds
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
-torture power release 400 200000 "$@"
+torture power release 250 200000 "$@"
