@@ -106,7 +106,8 @@ if [ -z "$quick" ]; then
   # Left out: what takes long and is the same code in another form, or what threads do beside each
   # other, which is ThreadSanitizer's.
   twice='*ExplainTest*/exact:*IndexTest*/sq8:*IndexTest.ARare*/exact:*ExplainTest*/sq8:Explain.*'
-  twice+=':DiskVectors.AnO*:RowScanTest.Finds*/2:Image.ShowsOne*:RepairTest.EveryPageW*'
+  twice+=':DiskVectors.AnO*:RowScanTest.Finds*/2:RepairTest.EveryPageW*'
+  twice+=':*ImageOfCodes*/exact:*ImageOfCodes*/sq8:*ImageOfCodes*/auto'
   twice+=':*OfAStoppedBatch*/collection_*'
   twice+=':*Contract*_auto_*:*Contract*_sq8_flat:*Contract*_rot4_flat'
   GTEST_FILTER="-$twice" count_tests asan-ubsan -R "^($(IFS='|' && echo "${memory[*]}"))\$"
@@ -120,6 +121,8 @@ if [ -z "$quick" ]; then
   alone+=':*Explain*:DiskVectors.A*:*IndexTest*/exact:*IndexTest*/sq8'
   alone+=':*Contract*_auto_*:*Contract*_exact_*:*Contract*_sq8_*'
   alone+=':AutomaticCodes.A*:AutomaticCodes.O*:AutomaticCodes.St*:CodeChoice*'
+  alone+=':*ImageOfCodes*/exact:*ImageOfCodes*/sq8:*ImageOfCodes*/auto:*IndexTest.ARare*'
+  alone+=':Database.AFlipped*:Database.ManySmall*:Store.WhatIsNever*'
   use_sanitizer tsan
   build_preset tsan "${threads[@]}"
   GTEST_FILTER="-$alone" count_tests tsan -R "^($(IFS='|' && echo "${threads[*]}"))\$"

@@ -209,62 +209,65 @@ std::string undisturbed(Engine& engine, const std::filesystem::path& path) {
   return read_file(path);
 }
 
-TEST(Image, ShowsOneMomentWhateverIsWrittenMeanwhile) {
+class ImageOfCodes : public ::testing::TestWithParam<Codes> {};
+
+INSTANTIATE_TEST_SUITE_P(Codes, ImageOfCodes,
+                         ::testing::Values(Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic),
+                         [](const auto& info) { return std::string(name_of(info.param)); });
+
+TEST_P(ImageOfCodes, ShowsOneMomentWhateverIsWrittenMeanwhile) {
   const std::uint64_t seed = 11;
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
-  for (const Codes codes : {Codes::exact, Codes::sq8, Codes::rot4, Codes::automatic}) {
-    for (const std::uint32_t flat_below : {0U, 700U}) {
-      const TestFolder folder;
-      auto made = Engine::create({.dimension = 12,
-                                  .metric = Metric::cosine,
-                                  .codes = codes,
-                                  .M = 4,
-                                  .ef_construction = 30,
-                                  .flat_below = flat_below});
-      ASSERT_TRUE(made.ok());
-      Engine& engine = **made;
-      const auto change = [&](std::uint32_t threads) {
-        const std::size_t count = 1 + random() % 40;
-        std::vector<Key> keys(count);
-        std::vector<float> rows;
-        for (Key& key : keys) {
-          key = random() % 1500;
-          const auto row = random_vector(random, 12);
-          rows.insert(rows.end(), row.begin(), row.end());
-        }
-        if (random() % 3 == 0) {
-          ASSERT_TRUE(engine.remove({keys, {}, true}).ok());
-        } else {
-          ASSERT_TRUE(
-              engine.upsert({keys, MatrixView(rows, 12), false}, {.threads = threads}).ok());
-        }
-      };
-      for (int i = 0; i < 60; ++i) change(1);
-      for (int round = 0; round < 6; ++round) {
-        const std::string expected = undisturbed(engine, folder.path() / "still");
-        const std::uint64_t sequence = engine.sequence();
-        int changes = 0;
-        const auto saved = engine.save(
-            folder.path() / "image", ImageTag(),
-            [&] {
-              // Some in a burst, so that most blocks are kept by the writers; the storage moves to
-              // a larger one on the way.
-              for (int i = 0; i < (changes == 0 ? 20 : 2); ++i) change(round % 2 == 0 ? 1 : 0);
-              ++changes;
-              return true;
-            },
-            [] { return Status(); });
-        ASSERT_TRUE(saved.ok()) << saved.status().message();
-        EXPECT_EQ(*saved, sequence);
-        EXPECT_GT(changes, 5);
-        EXPECT_TRUE(read_file(folder.path() / "image") == expected) << "round " << round;
-        EXPECT_TRUE(engine.check_invariants().ok());
-        auto loaded = Index::load(folder.path() / "image");
-        ASSERT_TRUE(loaded.ok()) << loaded.status().message();
-        const auto report = loaded->check();
-        EXPECT_TRUE(report.ok()) << report.status().message();
+  for (const std::uint32_t flat_below : {0U, 700U}) {
+    const TestFolder folder;
+    auto made = Engine::create({.dimension = 12,
+                                .metric = Metric::cosine,
+                                .codes = GetParam(),
+                                .M = 4,
+                                .ef_construction = 30,
+                                .flat_below = flat_below});
+    ASSERT_TRUE(made.ok());
+    Engine& engine = **made;
+    const auto change = [&](std::uint32_t threads) {
+      const std::size_t count = 1 + random() % 40;
+      std::vector<Key> keys(count);
+      std::vector<float> rows;
+      for (Key& key : keys) {
+        key = random() % 1500;
+        const auto row = random_vector(random, 12);
+        rows.insert(rows.end(), row.begin(), row.end());
       }
+      if (random() % 3 == 0) {
+        ASSERT_TRUE(engine.remove({keys, {}, true}).ok());
+      } else {
+        ASSERT_TRUE(engine.upsert({keys, MatrixView(rows, 12), false}, {.threads = threads}).ok());
+      }
+    };
+    for (int i = 0; i < 60; ++i) change(1);
+    for (int round = 0; round < 6; ++round) {
+      const std::string expected = undisturbed(engine, folder.path() / "still");
+      const std::uint64_t sequence = engine.sequence();
+      int changes = 0;
+      const auto saved = engine.save(
+          folder.path() / "image", ImageTag(),
+          [&] {
+            // Some in a burst, so that most blocks are kept by the writers; the storage moves to
+            // a larger one on the way.
+            for (int i = 0; i < (changes == 0 ? 20 : 2); ++i) change(round % 2 == 0 ? 1 : 0);
+            ++changes;
+            return true;
+          },
+          [] { return Status(); });
+      ASSERT_TRUE(saved.ok()) << saved.status().message();
+      EXPECT_EQ(*saved, sequence);
+      EXPECT_GT(changes, 5);
+      EXPECT_TRUE(read_file(folder.path() / "image") == expected) << "round " << round;
+      EXPECT_TRUE(engine.check_invariants().ok());
+      auto loaded = Index::load(folder.path() / "image");
+      ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+      const auto report = loaded->check();
+      EXPECT_TRUE(report.ok()) << report.status().message();
     }
   }
 }
