@@ -16,7 +16,8 @@ TemporaryFolder::TemporaryFolder(const std::string& parent) {
       parent.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(parent);
   std::string name = (place / "skerry-bench-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) {
-    throw std::runtime_error(fmt::format("{}: {}", name, std::strerror(errno)));
+    throw std::runtime_error(
+        fmt::format("{}: no folder can be made there: {}", place.string(), std::strerror(errno)));
   }
   path_ = name;
 }
