@@ -109,12 +109,13 @@ if [ -z "$quick" ]; then
   twice+=':DiskVectors.AnO*:RowScanTest.Finds*/2:RepairTest.EveryPageW*'
   twice+=':*ImageOfCodes*/exact:*ImageOfCodes*/sq8:*ImageOfCodes*/auto'
   twice+=':*OfAStoppedBatch*/collection_*'
-  twice+=':*Contract*_auto_*:*Contract*_sq8_flat:*Contract*_rot4_flat'
+  twice+=':*IndexTest.ThreadsBuild*:Database.WhatWasAck*:Here/*.*LargestDimension/scalar'
+  twice+=':*Contract*_auto_*:*Contract*_sq8_*:*Contract*_rot4_flat'
   GTEST_FILTER="-$twice" count_tests asan-ubsan -R "^($(IFS='|' && echo "${memory[*]}"))\$"
 
   # Where threads meet. What one thread does alone is half of the time and none of what
   # ThreadSanitizer can find; scripts/sanitize.sh tsan runs that too.
-  threads=(skerry_unit_tests {writers,concurrency,contract_batch,contract_update,linearizability,model}_test
+  threads=(skerry_unit_tests {writers,concurrency,contract_batch,contract_update,linearizability}_test
     {persistence,snapshot,tenants}_test c_threads_test c_executor)
   alone='SurveyTest.*:RemainsTest.*:VerifyTest.*:Heap*:Here/*:RowScanTest.*:KeyBook*'
   alone+=':*IndexTest.F*:*IndexTest.Survives*:Image.L*:Image.N*:Image.E*:Image.*Damaged*'
