@@ -137,11 +137,13 @@ struct PeerKind {
   std::string label() const;
 };
 
+// The foreign libraries, whether they are here or not.
+inline constexpr std::string_view kPeerNames[] = {"hnswlib", "faiss", "usearch", "sqlite-vec",
+                                                  "lancedb"};
+
 // Skerry with each of the storages, codes, places and breadths, then the foreign libraries by name
 // (kPeerNames, or one mode of it: "usearch:bf16"), found or missing. Throws std::runtime_error for
 // an unknown name.
-inline constexpr std::string_view kPeerNames[] = {"hnswlib", "faiss", "usearch", "sqlite-vec",
-                                                  "lancedb"};
 struct PeerChoice {
   std::vector<std::string> scalars = {"f32"};
   std::vector<std::string> codes = {"exact"};

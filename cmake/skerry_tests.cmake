@@ -14,9 +14,6 @@ function(skerry_add_tests target)
     # starts threads of its own: ThreadSanitizer refuses that unless it is told not to.
     set_tests_properties(${target} PROPERTIES TIMEOUT 1200 LABELS "${ARGN}"
                                               ENVIRONMENT TSAN_OPTIONS=die_after_fork=0)
-    if(target STREQUAL "skerry_unit_tests")  # the longest begins first
-      set_tests_properties(${target} PROPERTIES COST 1000)
-    endif()
   else()
     gtest_discover_tests(${target} TEST_LIST ${target}_cases DISCOVERY_TIMEOUT 120
                          PROPERTIES TIMEOUT 600)

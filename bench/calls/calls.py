@@ -84,8 +84,7 @@ class Hnswlib:
     impl, codes = "hnswlib", "exact"
 
     def __init__(self, base, options):
-        spaces = {"cosine": "cosine", "l2": "l2", "ip": "ip"}
-        self.index = hnswlib.Index(spaces[options.metric], base.shape[1])
+        self.index = hnswlib.Index(options.metric, base.shape[1])  # the same words
         self.index.init_index(len(base), M=options.M, ef_construction=options.ef_construction)
         self.index.add_items(base, np.arange(len(base)))
 

@@ -4,9 +4,9 @@
 // LanceDB is a Rust library. Its package is what a distribution has of it, so each thread that
 // searches has a process of its own (lancedb.mjs), and so have writes; it is asked through a
 // socket, and going there and back is part of the times, under 0.1 ms of some 3. The table is
-// written and indexed when the last of the rows that were promised has been added. One partition,
-// so that its `ef` is everybody's. Later changes are a new version of the table each, and what they
-// add is scanned until its index is made anew.
+// written and indexed when the last of the rows that were promised has been added, or before what
+// comes after add(). One partition, so that its `ef` is everybody's. Later changes are a new
+// version of the table each, and what they add is scanned until its index is made anew.
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -139,14 +139,13 @@ class LanceDbPeer final : public Peer {
     writer_.send(keys.data(), keys.size() * sizeof(Key));
     writer_.send(base_.row(first), count * base_.dimension * sizeof(float));
     writer_.answer();
-    if (first + count < graph_.capacity) return;
-    writer_.ask('i', graph_.M, graph_.ef_construction);
-    writer_.answer();
-    ++version_;
+    is_waiting_ = true;
+    if (first + count >= graph_.capacity) settle();
   }
 
   bool update(Key key, std::size_t row) override {
     const std::lock_guard lock(writing_);
+    settle();
     writer_.ask('u');
     writer_.send(&key, sizeof(key));
     writer_.send(base_.row(row), base_.dimension * sizeof(float));
@@ -157,6 +156,7 @@ class LanceDbPeer final : public Peer {
 
   bool remove(Key key) override {
     const std::lock_guard lock(writing_);
+    settle();
     writer_.ask('r');
     writer_.send(&key, sizeof(key));
     writer_.answer();
@@ -166,7 +166,11 @@ class LanceDbPeer final : public Peer {
 
   bool insert(Key key, std::size_t row, unsigned) override { return update(key, row); }
 
-  void set_ef(std::uint32_t ef) override { ef_ = ef; }
+  void set_ef(std::uint32_t ef) override {
+    ef_ = ef;
+    const std::lock_guard lock(writing_);
+    settle();
+  }
 
   std::size_t search(std::size_t query, unsigned thread, std::span<Key> keys) override {
     Process& process = reader(thread);
@@ -192,6 +196,15 @@ class LanceDbPeer final : public Peer {
     std::unique_ptr<Process> process;
     std::uint64_t version = 0;  // of the table, as it sees it
   };
+
+  // What add() was given goes into the table, and all of it is indexed. With the lock.
+  void settle() {
+    if (!is_waiting_) return;
+    writer_.ask('i', graph_.M, graph_.ef_construction);
+    writer_.answer();
+    is_waiting_ = false;
+    ++version_;
+  }
 
   void open(Process& process) const {
     const std::string path = folder_.path();
@@ -226,6 +239,7 @@ class LanceDbPeer final : public Peer {
   TemporaryFolder folder_;
   Process writer_;
   std::mutex writing_;
+  bool is_waiting_ = false;  // rows were added and are not in the table
   std::atomic<std::uint64_t> version_{0};
   std::vector<Reader> readers_;  // by thread
 };

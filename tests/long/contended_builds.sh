@@ -2,7 +2,7 @@
 # contended_builds.sh - is every vector found by itself, however many threads built the graph? Small
 # indexes that eight threads fill together.
 #
-#   tests/long/contended_builds.sh [--short] [--rounds N] [--seed N]    3,000 rounds; --short: 150
+#   tests/long/contended_builds.sh [--short] [--rounds N] [--seed N]
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
 torture contended release 100 3000 "$@"

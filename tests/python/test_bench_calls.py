@@ -8,7 +8,6 @@ import unittest
 import numpy as np
 
 import skerry
-
 from support import Case
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -60,10 +59,26 @@ class BenchCalls(Case):
         self.assertEqual(done.returncode, 1)
         self.assertIn(self.path("none"), done.stderr)
 
+    def test_another_answer_from_cpp_or_none_ends_it(self):
+        files = [self.fbin("base", self.vectors(20, 4)), self.fbin("query", self.vectors(2, 4))]
+        for body, message in (("import sys\nfor line in sys.stdin: print('1.5', 7, flush=True)",
+                               "from C++ 7 is found, from Python 0"),
+                              ("", "the program beside this one has ended")):
+            with open(self.path("other"), "w", encoding="utf-8") as file:
+                file.write(f"#!{sys.executable}\n{body}\n")
+            os.chmod(self.path("other"), 0o755)
+            done = run(self.path("other"), *files, "--runs", "1")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(message, done.stderr)
+
     def test_the_program_refuses_what_it_does_not_know(self):
         index = skerry.Index(4, "l2")
         index.add(1, np.ones(4, np.float32))
         index.save(self.path("image"))
+        done = subprocess.run([PROGRAM, self.path("image"), self.path("none")], capture_output=True,
+                              text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(self.path("none") + ": no query in it", done.stderr)
         np.ones(4, np.float32).tofile(self.path("rows"))
         for words in ("triple 1 10", "batch", "single 0 10"):
             done = subprocess.run([PROGRAM, self.path("image"), self.path("rows")], input=words,

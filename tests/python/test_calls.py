@@ -67,13 +67,16 @@ class TheGil(Case):
 
 
 class CtrlC(Case):
+    def setUp(self):
+        super().setUp()
+        # Programs that a shell starts in the background ignore SIGINT.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+
     def interrupt_within(self, function_name, call):
         """Calls, and sends SIGINT once the main thread is inside the function of that name."""
         main = threading.main_thread().ident
         left = threading.Event()
-        # Programs that a shell starts in the background ignore SIGINT.
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.addCleanup(signal.signal, signal.SIGINT, before)
 
         def watch():
             while not left.is_set():
@@ -101,8 +104,6 @@ class CtrlC(Case):
         self.assertEqual(index.search(vectors[0], 1).keys.tolist(), [1])
 
     def test_that_comes_while_progress_is_told_stops_the_call(self):
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.addCleanup(signal.signal, signal.SIGINT, before)
         for subject in self.subjects(64):
             vectors = self.vectors(5000, 64)
             with self.assertRaises(KeyboardInterrupt):
